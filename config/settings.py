@@ -1,0 +1,217 @@
+"""Every setting of the product, read once at start. docs/configuration.md has the same list in prose."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SourceError
+
+STRIPE_API = "https://api.stripe.com"
+DEFAULT_SECRETS_DIR = Path("/run/secrets")  # where Docker and Kubernetes mount secrets by custom
+
+_PREFIX = "BILLING_"
+_SECRETS_DIR = "BILLING_SECRETS_DIR"
+_LIVE_KEYS = ("sk_live_", "rk_live_")
+_REQUIRED_IN_PRODUCTION = ("stripe_secret_key", "stripe_webhook_secrets", "database_url", "redis_url")
+
+
+class SettingsError(Exception):
+    """The start is refused. Its text is one line, names every variable at fault and shows no value."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, Field(gt=0)]
+WholeSeconds = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+# An address may hold a password: it never stands in a repr.
+DatabaseUrl = Annotated[str, Field(repr=False, pattern=r"^[a-z][a-z0-9+_]*://")]
+# The two schemes that kombu and redis-py both understand.
+RedisUrl = Annotated[str, Field(repr=False, pattern=r"^rediss?://")]
+
+
+class Settings(BaseSettings):
+    """What the environment decides. Frozen; its repr shows no secret.
+
+    A field is read from the variable `BILLING_<FIELD>` unless it names its own; see `VARIABLES`.
+
+    Raises:
+        SettingsError: the values do not fit the environment or each other.
+        pydantic.ValidationError: a value has the wrong form. `load_settings` turns it into a SettingsError.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,  # STRIPE_SECRET_KEY= in a compose file means that it is missing
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    env: Literal["development", "test", "production"] = "development"
+
+    database_url: DatabaseUrl = Field("sqlite:///var/billing.db", validation_alias="DATABASE_URL")
+    redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    stripe_secret_key: SecretStr | None = Field(None, validation_alias="STRIPE_SECRET_KEY")
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), validation_alias="STRIPE_WEBHOOK_SECRET"
+    )
+    stripe_api_base: str = Field(STRIPE_API, validation_alias="STRIPE_API_BASE", pattern=r"^https?://")
+    host: str = "127.0.0.1"  # a proxy that speaks TLS stands before it
+    port: Port = Field(8000, validation_alias="PORT")
+
+    signature_tolerance: WholeSeconds = 300  # Stripe's own libraries use the same
+    max_body_bytes: Count = 1024 * 1024  # Stripe's largest events stay well below
+    accept_timeout: Seconds = 2.0  # an early 503 with Retry-After beats the sender's timeout
+    accept_batch: Count = 128
+    dedupe_window: WholeSeconds = 7 * 24 * 3600  # Stripe retries for 3 days, a person resends later
+
+    stall_time: Seconds = 15.0
+    sweep_interval: Seconds = 5.0
+    sweep_enabled: bool = True
+    visibility_timeout: WholeSeconds = 45
+    worker_concurrency: Count = 8
+    max_deliveries: Count = 10
+    retry_backoff_max: Seconds = 20.0
+    # Braces make a hash tag: a Redis Cluster keeps all our keys in one slot, as a script demands.
+    queue_prefix: str = Field("{billing}:", pattern=r"\{[^{}]+\}")
+
+    web_processes: Count = 1
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
+    flower_port: Port = 5555
+    stripe_timeout: Seconds = 20.0
+    stripe_max_retries: int = Field(2, ge=0)
+
+    @property
+    def livemode_expected(self) -> bool:
+        """The `livemode` that an event must carry to have an effect here."""
+        return self.env == "production"
+
+    def require_webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """Return the endpoint secrets; a process that accepts webhooks calls this before it listens.
+
+        Raises:
+            SettingsError: there is none; in no environment may an endpoint exist that verifies nothing.
+        """
+        if not self.stripe_webhook_secrets:
+            raise SettingsError("STRIPE_WEBHOOK_SECRET is missing: no webhook can be verified without it")
+        return self.stripe_webhook_secrets
+
+    @field_validator("stripe_webhook_secrets")
+    @classmethod
+    def _are_endpoint_secrets(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        # Stripe's verify_header accepts a signature made with an empty secret, which anybody can make.
+        for secret in secrets:
+            value = secret.get_secret_value()
+            if not value.startswith("whsec_") or value == "whsec_":
+                raise ValueError("every secret between the commas must be whsec_ and more")
+        return secrets
+
+    @model_validator(mode="after")
+    def _fits_environment(self) -> Self:
+        problems = [*self._limit_problems(), *self._key_problems()]
+        if self.env == "production":
+            problems += self._production_problems()
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return self
+
+    def _limit_problems(self) -> Iterator[str]:
+        # Measured: a countdown beyond the visibility timeout ran 10 tasks 40 times.
+        if self.retry_backoff_max >= self.visibility_timeout / 2:
+            yield "BILLING_RETRY_BACKOFF_MAX must be below half of BILLING_VISIBILITY_TIMEOUT"
+
+    def _key_problems(self) -> Iterator[str]:
+        if self.stripe_secret_key is None:
+            return
+        live = self.stripe_secret_key.get_secret_value().startswith(_LIVE_KEYS)
+        if self.env == "production" and not live:
+            yield "STRIPE_SECRET_KEY is no live key (sk_live_, rk_live_), which BILLING_ENV=production needs"
+        if self.env != "production" and live:
+            yield f"STRIPE_SECRET_KEY is a live key, which BILLING_ENV={self.env} must not hold"
+
+    def _production_problems(self) -> Iterator[str]:
+        for field in _REQUIRED_IN_PRODUCTION:
+            if field not in self.model_fields_set or not getattr(self, field):
+                yield f"{VARIABLES[field]} is missing, BILLING_ENV=production has no default for it"
+        if "database_url" in self.model_fields_set and self.database_url.startswith("sqlite"):
+            yield "DATABASE_URL is SQLite, which is embedded: BILLING_ENV=production needs a server"
+        if "fakeredis" in self.redis_url:
+            yield "REDIS_URL is fakeredis, which is in memory: BILLING_ENV=production needs a server"
+        if self.stripe_api_base.rstrip("/") != STRIPE_API:
+            yield f"STRIPE_API_BASE is not {STRIPE_API}, as BILLING_ENV=production needs"
+
+
+def _variable(name: str) -> str:
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"{_PREFIX}{name.upper()}"
+
+
+VARIABLES = {name: _variable(name) for name in Settings.model_fields}
+"""Field name to the environment variable, or file in the secrets directory, that sets it."""
+
+
+def load_settings() -> Settings:
+    """Read the environment, then the secrets directory for what the environment leaves unset.
+
+    The directory is BILLING_SECRETS_DIR, or /run/secrets where that exists; each file there is named
+    like its variable, in any case. No `.env` file is read.
+
+    Raises:
+        SettingsError: one line naming every variable at fault, without any value.
+    """
+    directory = _secrets_dir()
+    try:
+        _refuse_unknown_names(directory)
+        return Settings(_secrets_dir=directory)
+    except ValidationError as error:
+        problem = _describe(error)
+    except (SourceError, OSError):
+        problem = f"{_SECRETS_DIR}: the files there cannot be read as text"
+    # Outside the except block: not even __context__ may lead to an error that holds the input.
+    raise SettingsError(problem)
+
+
+def _secrets_dir() -> Path | None:
+    named = os.environ.get(_SECRETS_DIR)
+    if not named:
+        return DEFAULT_SECRETS_DIR if DEFAULT_SECRETS_DIR.is_dir() else None
+    if not Path(named).is_dir():
+        raise SettingsError(f"{_SECRETS_DIR} is no directory")
+    return Path(named)
+
+
+def _refuse_unknown_names(directory: Path | None) -> None:
+    """Catch typing errors, which would otherwise leave a default in force unnoticed."""
+    names = set(os.environ)
+    if directory:
+        names.update(file.name for file in directory.iterdir())
+    known = {*VARIABLES.values(), _SECRETS_DIR}
+    unknown = sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError("; ".join(f"{name} is no setting" for name in unknown))
+
+
+def _describe(error: ValidationError) -> str:
+    """Pydantic's messages say what was expected; its inputs, left out here, what was given."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{_name(problem['loc'])}: {problem['msg']}" for problem in problems)
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    field = str(location[0])
+    return VARIABLES.get(field, field)
