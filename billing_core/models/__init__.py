@@ -1,0 +1,22 @@
+"""The tables, one module each. docs/schema.md has every column with its meaning and origin."""
+
+from billing_core.models.billing_customer import BillingCustomer
+from billing_core.models.billing_event import BillingEvent
+from billing_core.models.declarative import Model, Versioned
+from billing_core.models.dispute import Dispute
+from billing_core.models.invoice import Invoice
+from billing_core.models.payment_method import PaymentMethod
+from billing_core.models.subscription import Subscription
+from billing_core.models.user import User
+
+__all__ = [
+    "BillingCustomer",
+    "BillingEvent",
+    "Dispute",
+    "Invoice",
+    "Model",
+    "PaymentMethod",
+    "Subscription",
+    "User",
+    "Versioned",
+]

@@ -1,0 +1,219 @@
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+from billing_core.dialects import JsonText, UtcDateTime, is_transient, is_unique_violation
+from tests.embedded.ports import free_port
+
+
+def test_naive_datetime_is_refused() -> None:
+    with pytest.raises(ValueError, match="is naive"):
+        UtcDateTime().process_bind_param(datetime(2026, 11, 23), sqlite.dialect())  # noqa: DTZ001 (that is the point)
+
+
+def test_parsed_json_is_refused_where_the_text_matters() -> None:
+    parsed: Any = {"id": "evt_1"}
+    with pytest.raises(TypeError, match="takes JSON as text, not dict"):
+        JsonText().process_bind_param(parsed, sqlite.dialect())
+
+
+def failure(action: Callable[[], object]) -> BaseException:
+    with pytest.raises((sqlite3.Error, psycopg.Error, DBAPIError)) as raised:
+        action()
+    return raised.value
+
+
+def verdict(error: BaseException) -> str:
+    assert not (is_transient(error) and is_unique_violation(error))
+    if is_transient(error):
+        return "transient"
+    return "unique" if is_unique_violation(error) else "neither"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "errors.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (k TEXT PRIMARY KEY, u TEXT UNIQUE, n TEXT NOT NULL DEFAULT '')")
+        connection.execute("INSERT INTO t VALUES ('k', 'u', '')")
+        connection.commit()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("INSERT INTO t (k) VALUES ('k')", "unique"),
+        ("INSERT INTO t (k, u) VALUES ('l', 'u')", "unique"),
+        ("INSERT INTO t (k, n) VALUES ('l', NULL)", "neither"),
+        ("INSERT INTO absent VALUES (1)", "neither"),
+    ],
+)
+def test_sqlite_statement_error(file: Path, statement: str, expected: str) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        assert verdict(failure(lambda: connection.execute(statement))) == expected
+
+
+def test_sqlite_that_is_busy_is_transient(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as writer, closing(sqlite3.connect(file, timeout=0)) as other:
+        writer.execute("BEGIN IMMEDIATE")
+        assert verdict(failure(lambda: other.execute("BEGIN IMMEDIATE"))) == "transient"
+
+
+def test_sqlite_snapshot_that_grew_old_is_transient(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as writer, closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM t").fetchall()
+        writer.execute("UPDATE t SET n = 'x'")
+        writer.commit()
+        error = failure(lambda: other.execute("UPDATE t SET n = 'y'"))
+        assert isinstance(error, sqlite3.Error)
+        assert error.sqlite_errorname == "SQLITE_BUSY_SNAPSHOT"
+        assert verdict(error) == "transient"
+
+
+def test_sqlite_file_out_of_reach_is_transient(tmp_path: Path) -> None:
+    assert verdict(failure(lambda: sqlite3.connect(tmp_path / "absent" / "x.db"))) == "transient"
+
+
+def test_sqlite_error_is_seen_through_sqlalchemys(file: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        error = failure(lambda: connection.exec_driver_sql("INSERT INTO t (k) VALUES ('k')"))
+    engine.dispose()
+    assert isinstance(error, DBAPIError)
+    assert verdict(error) == "unique"
+
+
+Sessions = tuple[psycopg.Connection[Any], psycopg.Connection[Any]]
+
+
+@pytest.fixture
+def sessions(postgres_url: str) -> Iterator[Sessions]:
+    url = postgres_url.replace("+psycopg", "")
+    # The first to look for a deadlock is its victim: the second one never looks.
+    with (
+        psycopg.connect(url, options="-c deadlock_timeout=20ms -c lock_timeout=5s") as one,
+        psycopg.connect(url, options="-c deadlock_timeout=60s -c lock_timeout=5s") as two,
+    ):
+        one.execute("CREATE TABLE t (k TEXT PRIMARY KEY, n INT NOT NULL)")
+        one.execute("INSERT INTO t VALUES ('a', 0), ('b', 0)")
+        one.commit()
+        yield one, two
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("INSERT INTO t VALUES ('a', 0)", "unique"),
+        ("INSERT INTO t VALUES ('c', NULL)", "neither"),
+        ("SELECT * FROM absent", "neither"),
+        ("SELECT 1 / 0", "neither"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "transient"),
+        ("SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(5)", "transient"),
+    ],
+)
+def test_postgresql_statement_error(sessions: Sessions, statement: Any, expected: str) -> None:
+    one, _ = sessions
+    assert verdict(failure(lambda: one.execute(statement))) == expected
+
+
+def test_postgresql_deadlock_is_transient(sessions: Sessions) -> None:
+    one, two = sessions
+    one.execute("UPDATE t SET n = 1 WHERE k = 'a'")
+    two.execute("UPDATE t SET n = 2 WHERE k = 'b'")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(two.execute, "UPDATE t SET n = 2 WHERE k = 'a'")
+        error = failure(lambda: [one.execute("UPDATE t SET n = 1 WHERE k = 'b'"), one.execute("SELECT 1")])
+        one.rollback()
+        waiting.result(10)
+    assert isinstance(error, psycopg.errors.DeadlockDetected)
+    assert verdict(error) == "transient"
+
+
+def test_postgresql_serialization_failure_is_transient(sessions: Sessions) -> None:
+    one, two = sessions
+    one.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    one.execute("SELECT * FROM t")
+    two.execute("UPDATE t SET n = 2")
+    two.commit()
+    assert verdict(failure(lambda: one.execute("UPDATE t SET n = 1"))) == "transient"
+
+
+def test_postgresql_that_is_away_is_transient() -> None:
+    url = f"postgresql://postgres@127.0.0.1:{free_port()}/postgres"
+    assert verdict(failure(lambda: psycopg.connect(url, connect_timeout=2))) == "transient"
+
+
+def test_connection_that_sqlalchemy_gave_up_is_transient() -> None:
+    error = ProgrammingError("SELECT 1", None, Exception(), connection_invalidated=True)
+    assert verdict(error) == "transient"
+
+
+# What pyodbc raises; the class is told by its module, since the real one needs unixODBC to be imported.
+PyodbcError: type[Exception] = type("Error", (Exception,), {"__module__": "pyodbc"})
+
+
+def odbc_error(sqlstate: str, *diagnostics: str) -> Exception:
+    origin = f"[{sqlstate}] [Microsoft][ODBC Driver 18 for SQL Server]"
+    return PyodbcError(sqlstate, "; ".join(origin + diagnostic for diagnostic in diagnostics))
+
+
+TRANSIENT = [
+    odbc_error("40001", "[SQL Server]Transaction (Process ID 52) was deadlocked (1205) (SQLExecDirectW)"),
+    odbc_error("42000", "[SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)"),
+    odbc_error("42000", "[SQL Server]Snapshot isolation transaction aborted (3960) (SQLExecute)"),
+    odbc_error("42000", "[SQL Server]Database 'x' is not currently available. (40613) (SQLDriverConnect)"),
+    odbc_error("HY000", "[SQL Server]The service is currently busy. (40501) (SQLExecDirectW)"),
+    odbc_error("28000", "[SQL Server]Login failed (18456) (SQLDriverConnect)", "Invalid attribute (0)"),
+    odbc_error("08S01", "TCP Provider: Error code 0x2746 (10054) (SQLExecDirectW)"),
+    odbc_error("08001", "TCP Provider: No connection could be made (10061) (SQLDriverConnect)"),
+    odbc_error("HYT00", "Login timeout expired (0) (SQLDriverConnect)"),
+]
+UNIQUE = [
+    odbc_error(
+        "23000",
+        "[SQL Server]Violation of UNIQUE KEY constraint 'UQ_BillingEvents_StripeEventID'. Cannot insert duplicate key "
+        "in object 'dbo.BillingEvents'. The duplicate key value is (evt_1). (2627) (SQLExecDirectW)",
+        "[SQL Server]The statement has been terminated. (3621)",
+    ),
+    odbc_error(
+        "23000",
+        "[SQL Server]Cannot insert duplicate key row in object 'dbo.t' with unique index 'i'. "
+        "The duplicate key value is (1205). (2601) (SQLExecDirectW)",
+    ),
+]
+NEITHER = [
+    odbc_error("23000", "[SQL Server]Cannot insert the value NULL into column 'n'. (515) (SQLExecDirectW)"),
+    odbc_error("42S02", "[SQL Server]Invalid object name 'absent'. (208) (SQLExecDirectW)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        *((error, "transient") for error in TRANSIENT),
+        *((error, "unique") for error in UNIQUE),
+        *((error, "neither") for error in NEITHER),
+    ],
+    ids=lambda value: str(value.args[1]).split("]")[-1][:40] if isinstance(value, Exception) else value,
+)
+def test_sql_server_error(error: Exception, expected: str) -> None:
+    assert verdict(error) == expected
+    assert verdict(DBAPIError("SELECT 1", None, error)) == expected
+
+
+@pytest.mark.parametrize("error", [ValueError("(1205)"), KeyError("08S01"), sqlite3.ProgrammingError("closed")])
+def test_error_of_our_own_is_neither(error: Exception) -> None:
+    assert verdict(error) == "neither"
