@@ -1,0 +1,153 @@
+"""The inbox: events accepted and not yet applied, kept in Redis. It is the truth; Celery's queue is a hint.
+
+Every change is one Lua script, so no crash can leave an event seen but not queued, or applied but still due.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from billing_core.envelope import MessageTemplate
+from config.queues import Family
+
+# One message of the sweep is a batch for one worker transaction.
+SWEEP_BATCH = 100
+
+
+def _lua(name: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
+
+
+class AcceptedEvent(NamedTuple):
+    """A verified event on its way into the inbox."""
+
+    event_id: str
+    family: Family
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEvent:
+    """An event taken up by a worker.
+
+    Attributes:
+        event_id: Stripe's ID of the event.
+        payload: the signed request's body, unchanged.
+        accepted_at: when the endpoint accepted it, by Redis' clock.
+        deliveries: how often a worker took it up without giving it back, this time included.
+    """
+
+    event_id: str
+    payload: bytes
+    accepted_at: datetime
+    deliveries: int
+
+
+class Keys:
+    """The names of the inbox's Redis keys under the configured prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.deliveries = f"{prefix}deliveries"
+        self.unacked = f"{prefix}unacked"  # kombu's
+
+    def event(self, event_id: str) -> str:
+        """The key that is dedupe mark and payload in one."""
+        return f"{self._prefix}event:{event_id}"
+
+    def inbox(self, family: Family) -> str:
+        """The sorted set of the family's pending events, by the moment of their last (re)queueing in ms."""
+        return f"{self._prefix}inbox:{family}"
+
+    def queue(self, family: Family) -> str:
+        """The list that Celery's workers consume."""
+        return f"{self._prefix}{family}"
+
+
+class AcceptingInbox:
+    """The endpoint's side of the inbox."""
+
+    def __init__(self, redis: AsyncRedis, prefix: str, template: MessageTemplate) -> None:
+        self._keys = Keys(prefix)
+        self._template = template
+        self._accept = redis.register_script(_lua("accept"))
+
+    async def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
+        """Store and enqueue the events in one atomic round trip.
+
+        Returns:
+            For each event whether it is new; False means that it was seen before.
+
+        Raises:
+            redis.RedisError: nothing is known to be stored.
+        """
+        families = sorted({event.family for event in events})
+        position = {family: number for number, family in enumerate(families, start=1)}
+        keys = [key for family in families for key in (self._keys.inbox(family), self._keys.queue(family))]
+        args: list[str | int | bytes] = [len(families), *map(self._template.message, families)]
+        for event in events:
+            keys.append(self._keys.event(event.event_id))
+            args += (position[event.family], event.event_id, event.payload)
+        answers: list[int] = await self._accept(keys=keys, args=args)
+        return [answer == 1 for answer in answers]
+
+
+class WorkingInbox:
+    """The workers' side of the inbox."""
+
+    def __init__(self, redis: Redis, prefix: str, template: MessageTemplate, dedupe_window: int) -> None:
+        self._keys = Keys(prefix)
+        self._template = template
+        self._dedupe_window = dedupe_window
+        self._claim = redis.register_script(_lua("claim"))
+        self._settle = redis.register_script(_lua("settle"))
+        self._postpone = redis.register_script(_lua("postpone"))
+        self._sweep = redis.register_script(_lua("sweep"))
+
+    def claim(self, event_ids: Sequence[str]) -> list[ClaimedEvent]:
+        """Take up those of the events that still have work."""
+        keys = [self._keys.deliveries, *map(self._keys.event, event_ids)]
+        answers = self._claim(keys=keys, args=list(event_ids))
+        return [
+            _claimed(event_id, *answer)
+            for event_id, answer in zip(event_ids, answers, strict=True)
+            if answer is not None
+        ]
+
+    def settle(self, family: Family, event_ids: Sequence[str]) -> None:
+        """Forget events whose effect is committed, leaving a tombstone for the dedupe window."""
+        self._end(family, event_ids, self._dedupe_window)
+
+    def release(self, family: Family, event_ids: Sequence[str]) -> None:
+        """Forget events that became dead letters, so that Stripe's "Resend" is accepted again."""
+        self._end(family, event_ids, 0)
+
+    def postpone(self, family: Family, event_ids: Sequence[str]) -> None:
+        """Give events back for a later try; call it right before publishing their message again."""
+        self._postpone(keys=[self._keys.inbox(family), self._keys.deliveries], args=list(event_ids))
+
+    def sweep(self, family: Family, stall_time: float) -> list[str]:
+        """Queue the family's stranded events again and return their IDs.
+
+        Args:
+            family: whose inbox to sweep.
+            stall_time: seconds that an event may stay unseen before it counts as stranded.
+        """
+        keys = [self._keys.inbox(family), self._keys.queue(family), self._keys.unacked]
+        args: list[str | int] = [int(stall_time * 1000), SWEEP_BATCH, self._template.message(family)]
+        return [event_id.decode() for event_id in self._sweep(keys=keys, args=args)]
+
+    def _end(self, family: Family, event_ids: Sequence[str], window: int) -> None:
+        if event_ids:
+            keys = [self._keys.inbox(family), self._keys.deliveries, *map(self._keys.event, event_ids)]
+            self._settle(keys=keys, args=[window, *event_ids])
+
+
+def _claimed(event_id: str, value: bytes, deliveries: int) -> ClaimedEvent:
+    milliseconds, _, payload = value.partition(b"\n")
+    return ClaimedEvent(event_id, payload, datetime.fromtimestamp(int(milliseconds) / 1000, UTC), deliveries)

@@ -1,0 +1,34 @@
+-- Accept a batch of verified events: dedupe, store and enqueue in one atomic step.
+-- KEYS: for each family its inbox and its queue, then for each event its own key.
+-- ARGV: number of families, a message template for each; then for each event its family (from 1), ID and payload.
+-- Returns for each event 1 if it is new, 0 if it was seen before.
+local families = tonumber(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answers, accepted = {}, {}
+for family = 1, families do accepted[family] = {} end
+
+for event = 1, #KEYS - 2 * families do
+  local at = families + 1 + 3 * (event - 1)
+  local family, id, payload = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  -- The moment of acceptance stands before the payload, because re-queueing moves the inbox's score.
+  local value = string.format('%.0f\n', now) .. payload
+  if redis.call('SET', KEYS[2 * families + event], value, 'NX') then
+    redis.call('ZADD', KEYS[2 * family - 1], now, id)
+    table.insert(accepted[family], id)
+    answers[event] = 1
+  else
+    answers[event] = 0
+  end
+end
+
+for family = 1, families do
+  local ids = accepted[family]
+  if #ids > 0 then
+    local body, shown = table.concat(ids, '\\", \\"'), table.concat(ids, "', '")
+    local message = string.gsub(ARGV[1 + family], '@BODY_IDS@', body)
+    message = string.gsub(message, '@SHOWN_IDS@', shown)
+    redis.call('LPUSH', KEYS[2 * family], message)
+  end
+end
+return answers

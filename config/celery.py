@@ -1,0 +1,100 @@
+"""Celery's configuration: every value that differs from Celery's default has its reason beside it."""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from config.queues import MAINTENANCE_QUEUE, QUEUES, SWEEP_TASK
+from config.settings import Settings
+
+# A stuck Redis must fail a call, not hold a worker for the 40 s and more that kombu's defaults take.
+SOCKET_TIMEOUT = 5.0
+SOCKET_CONNECT_TIMEOUT = 3.0
+
+# A worker killed while it restores messages keeps the mutex this long; nobody else restores meanwhile.
+UNACKED_MUTEX_EXPIRE = 5
+
+# A message held for a later retry counts against memory, not against prefetch.
+MAX_HELD_RETRIES = 1000
+
+# BRPOP answers one message a call, so more prefetch only takes messages away from other workers.
+PREFETCH_PER_THREAD = 2
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Make the Celery application that producers, workers, beat and Flower share."""
+    app = Celery("billing", broker=settings.redis_url)
+    app.config_from_object(celery_configuration(settings))
+    return app
+
+
+def celery_configuration(settings: Settings) -> dict[str, Any]:
+    """Return Celery's configuration for these settings."""
+    return {
+        **_messages(),
+        **_broker(settings),
+        **_workers(settings),
+        "beat_schedule": beat_schedule(settings),
+        "beat_scheduler": "celery.beat:Scheduler",  # in memory: no schedule file that can be corrupt or stale
+        "beat_max_loop_interval": 1,
+    }
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return what runs on a schedule. A missed run is not worth catching up on, so each expires."""
+    if not settings.sweep_enabled:
+        return {}
+    interval = settings.sweep_interval
+    return {"sweep": {"task": SWEEP_TASK, "schedule": interval, "options": {"expires": interval * 2}}}
+
+
+def _messages() -> dict[str, Any]:
+    return {
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_default_queue": MAINTENANCE_QUEUE,
+        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
+        "task_create_missing_queues": False,
+        "task_routes": {SWEEP_TASK: {"queue": MAINTENANCE_QUEUE}},
+        "enable_utc": True,
+        "worker_send_task_events": True,  # Flower
+        "task_send_sent_event": False,  # the inbox script, not Celery, enqueues events
+    }
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_transport": "workers.transport:GuardedTransport",
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # Redis comes back; a worker that gave up does not
+        "broker_channel_error_retry": True,  # Redis at maxmemory must not end the worker
+        "broker_transport_options": {
+            "global_keyprefix": settings.queue_prefix,
+            "priority_steps": [0],  # one list a queue: FIFO, and the sweep can see its oldest message
+            "visibility_timeout": settings.visibility_timeout,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": UNACKED_MUTEX_EXPIRE,
+            "socket_timeout": SOCKET_TIMEOUT,
+            "socket_connect_timeout": SOCKET_CONNECT_TIMEOUT,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    }
+
+
+def _workers(settings: Settings) -> dict[str, Any]:
+    return {
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_pool": "threads",  # short SQL tasks: instant shutdown, no fork trouble with pyodbc
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_prefetch_multiplier": PREFETCH_PER_THREAD,
+        "worker_eta_task_limit": MAX_HELD_RETRIES,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # the work goes on; its ack is idempotent
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+    }
