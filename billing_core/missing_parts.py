@@ -1,0 +1,78 @@
+"""What an object leaves out and others know: a dispute's customer and invoice, a detached payment method's customer."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from billing_core.database import Database
+from billing_core.errors import StripeObjectMissing
+from billing_core.guard import read_held
+from billing_core.kinds import KIND_OF
+from billing_core.records import DisputeRecord, PaymentMethodRecord, Record
+from billing_core.stripe_api import StripeApi
+
+
+def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
+    """Return the record with what it leaves out: from our row if we know it, else from Stripe.
+
+    Raises:
+        StripeUnavailable: Stripe did not answer.
+    """
+    if isinstance(record, DisputeRecord) and record.stripe_customer_id is None:
+        known = complete_from(_held(database, record), record)
+        return known if known.stripe_customer_id else _ask_about_charge(stripe, record)
+    if isinstance(record, PaymentMethodRecord) and record.stripe_customer_id is None:
+        return complete_from(_held(database, record), record)
+    return record
+
+
+def complete_from(held: Record | None, record: Record) -> Record:
+    """Return the record with what it leaves out and the state held knows."""
+    if isinstance(record, DisputeRecord) and isinstance(held, DisputeRecord):
+        return replace(
+            record,
+            stripe_customer_id=record.stripe_customer_id or held.stripe_customer_id,
+            stripe_invoice_id=record.stripe_invoice_id or held.stripe_invoice_id,
+        )
+    if isinstance(record, PaymentMethodRecord) and isinstance(held, PaymentMethodRecord):
+        return replace(record, stripe_customer_id=record.stripe_customer_id or held.stripe_customer_id)
+    return record
+
+
+def as_fetched(held: Record | None, fetched: Record, as_of: datetime) -> Record:
+    """Return a fetched record completed: a payment method of no customer any more is detached, since `as_of`."""
+    if isinstance(fetched, PaymentMethodRecord) and isinstance(held, PaymentMethodRecord):
+        gone = fetched.stripe_customer_id is None and held.stripe_customer_id is not None
+        fetched = replace(fetched, detached_at=(held.detached_at or as_of) if gone else None)
+    return complete_from(held, fetched)
+
+
+def _held(database: Database, record: Record) -> Record | None:
+    kind = KIND_OF[type(record)]
+    stripe_id = kind.stripe_id(record)
+    with database.read() as session:
+        held = read_held(session, kind, [stripe_id]).get(stripe_id)
+    return held.record if held else None
+
+
+def _ask_about_charge(stripe: StripeApi, record: DisputeRecord) -> DisputeRecord:
+    charge = _fetch_or_none(stripe, f"/v1/charges/{record.stripe_charge_id}") or {}
+    invoice = charge.get("invoice")  # API versions before 2025-03-31.basil
+    if invoice is None and record.stripe_payment_intent_id:
+        invoice = _invoice_paid_by(stripe, record.stripe_payment_intent_id)
+    return replace(record, stripe_customer_id=charge.get("customer"), stripe_invoice_id=invoice)
+
+
+def _invoice_paid_by(stripe: StripeApi, payment_intent: str) -> str | None:
+    """https://docs.stripe.com/api/invoice-payment/list"""
+    payment = {"type": "payment_intent", "payment_intent": payment_intent}
+    payments = stripe.fetch("/v1/invoice_payments", payment=payment, limit=1).obj["data"]
+    invoice: str | None = payments[0]["invoice"] if payments else None
+    return invoice
+
+
+def _fetch_or_none(stripe: StripeApi, path: str) -> dict[str, Any] | None:
+    try:
+        return stripe.fetch(path).obj
+    except StripeObjectMissing:
+        return None

@@ -1,0 +1,119 @@
+"""What our tables hold of each Stripe object, as typed records. Field names are the models' attributes.
+
+Amounts are integers in the currency's minor unit; times are aware UTC datetimes of whole seconds.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+# Once a subscription says this it is over: no later state can follow. https://docs.stripe.com/api/subscriptions/object
+ENDED_SUBSCRIPTION = frozenset({"canceled", "incomplete_expired"})
+ENDED_INVOICE = frozenset({"void", "deleted"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRecord:
+    """A row of Subscriptions, without our own IDs."""
+
+    stripe_subscription_id: str
+    stripe_customer_id: str
+    status: str
+    current_period_start: datetime
+    current_period_end: datetime
+    cancel_at_period_end: bool
+    stripe_price_id: str | None
+    quantity: int | None
+    cancel_at: datetime | None
+    canceled_at: datetime | None
+    ended_at: datetime | None
+    trial_end: datetime | None
+    default_payment_method: str | None
+    latest_invoice: str | None
+    stripe_created_at: datetime
+
+    @property
+    def terminal(self) -> bool:
+        """Whether Stripe can never change the status again."""
+        return self.status in ENDED_SUBSCRIPTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRecord:
+    """A row of Invoices, without our own IDs. `amount` is the invoice's total."""
+
+    stripe_invoice_id: str
+    stripe_customer_id: str
+    stripe_subscription_id: str | None
+    amount: int
+    amount_due: int
+    amount_paid: int
+    amount_remaining: int
+    currency: str
+    status: str
+    due_date: datetime | None
+    paid_at: datetime | None
+    number: str | None
+    billing_reason: str | None
+    attempt_count: int
+    next_payment_attempt: datetime | None
+    period_start: datetime | None
+    period_end: datetime | None
+    stripe_created_at: datetime
+
+    @property
+    def terminal(self) -> bool:
+        """Whether Stripe can never change the status again."""
+        return self.status in ENDED_INVOICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMethodRecord:
+    """A row of PaymentMethods, without our own IDs. A detached one names the last customer we know of."""
+
+    stripe_payment_method_id: str
+    stripe_customer_id: str | None
+    type: str
+    last4: str | None
+    brand: str | None
+    exp_month: int | None
+    exp_year: int | None
+    detached_at: datetime | None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether Stripe can never change it again: a detached payment method cannot be attached again."""
+        return self.detached_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRecord:
+    """A row of Disputes, without our own IDs.
+
+    A dispute itself names neither customer nor invoice: its charge and Stripe's invoice payments do.
+    """
+
+    stripe_dispute_id: str
+    stripe_charge_id: str
+    stripe_payment_intent_id: str | None
+    stripe_customer_id: str | None = None
+    stripe_invoice_id: str | None = None
+    amount: int
+    currency: str
+    reason: str
+    status: str
+    evidence_due_by: datetime | None
+    stripe_created_at: datetime
+
+    @property
+    def terminal(self) -> bool:
+        """A dispute's outcome can still be corrected by the bank, so none is final."""
+        return False
+
+
+Record = SubscriptionRecord | InvoiceRecord | PaymentMethodRecord | DisputeRecord
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """Return the record's fields by the models' attribute names."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
