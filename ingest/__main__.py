@@ -1,0 +1,33 @@
+"""Serve the endpoint: `python -m ingest`."""
+
+import sys
+
+import uvicorn
+
+from config.settings import SettingsError, load_settings
+
+
+def main() -> None:
+    """Run uvicorn with the configured port; a bad setting ends the start with one line."""
+    try:
+        settings = load_settings()
+        settings.require_webhook_secrets()
+    except SettingsError as error:
+        sys.exit(str(error))
+    uvicorn.run(
+        "ingest.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.web_processes,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,  # one line an event would cost more than accepting it; metrics count
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

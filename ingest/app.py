@@ -1,0 +1,66 @@
+"""The composition root of the HTTP side."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import make_asgi_app
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.routing import Mount, Route
+
+from billing_core.envelope import MessageTemplate
+from billing_core.inbox import AcceptingInbox
+from config.celery import create_celery
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from ingest.accept import Acceptor
+from ingest.health import Health
+from ingest.signature import SignatureVerifier
+from ingest.webhook import WebhookEndpoint
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; without settings they come from the environment.
+
+    Raises:
+        config.settings.SettingsError: a setting is missing or does not fit the environment.
+    """
+    settings = settings or load_settings()
+    configure_logging(settings.log_level)
+    verifier = SignatureVerifier(settings.require_webhook_secrets(), settings.signature_tolerance)
+    redis = _redis(settings)
+    acceptor = Acceptor(
+        AcceptingInbox(redis, settings.queue_prefix, MessageTemplate(create_celery(settings))),
+        batch=settings.accept_batch,
+        timeout=settings.accept_timeout,
+    )
+    endpoint = WebhookEndpoint(
+        verifier, acceptor, livemode=settings.livemode_expected, max_body_bytes=settings.max_body_bytes
+    )
+    health = Health(redis, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await redis.aclose()
+
+    app = FastAPI(title="Billing", lifespan=lifespan)
+    app.router.routes += [
+        Route("/webhooks/stripe", endpoint.post, methods=["POST"]),
+        Route("/livez", health.livez),
+        Route("/readyz", health.readyz),
+        Mount("/metrics", make_asgi_app()),
+    ]
+    return app
+
+
+def _redis(settings: Settings) -> Redis:
+    # No retry inside: the event must be stored or refused within accept_timeout, and Stripe retries by itself.
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=settings.accept_timeout,
+        socket_connect_timeout=settings.accept_timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
