@@ -1,0 +1,22 @@
+"""The Celery application: `celery -A workers.app worker`."""
+
+import sys
+
+from celery.signals import setup_logging
+
+from config.celery import create_celery
+from config.logging import configure_logging
+from config.settings import SettingsError, load_settings
+
+try:
+    settings = load_settings()
+except SettingsError as error:
+    sys.exit(str(error))
+
+app = create_celery(settings)
+app.conf.imports = ("workers.tasks",)
+
+
+@setup_logging.connect
+def _log_as_json(**_: object) -> None:
+    configure_logging(settings.log_level)

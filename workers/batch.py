@@ -1,0 +1,114 @@
+"""A batch of events from claim to settlement: all in one transaction, or else each on its own."""
+
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import structlog
+
+from billing_core import audit
+from billing_core.errors import DatabaseUnavailable, NeverRetry, RaceLost, WorkerKilled
+from billing_core.events import decode_event
+from billing_core.facts import Fact
+from billing_core.inbox import ClaimedEvent
+from billing_core.retry import named_database_errors
+from config.queues import Family
+from workers import handlers
+from workers.runtime import Runtime
+
+log = structlog.get_logger()
+
+
+def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> list[str]:
+    """Apply the events and settle them.
+
+    Returns:
+        The events to try again later. What is not among them is over: applied, stale, parked, foreign or dead.
+    """
+    claimed = here.inbox.claim(event_ids)
+    later, dead, facts = list[str](), list[str](), list[Fact]()
+    for one in claimed:
+        try:
+            facts.append(_read(one, here.settings.max_deliveries))
+        except NeverRetry as error:
+            (dead if _bury(here, one, error) else later).append(one.event_id)
+    by_id = {one.event_id: one for one in claimed}
+    for event_id, failure in _apply(here, facts, later):
+        (dead if _bury(here, by_id[event_id], failure) else later).append(event_id)
+    here.inbox.release(family, dead)
+    unsettled = {*later, *dead}
+    here.inbox.settle(family, [event_id for event_id in event_ids if event_id not in unsettled])
+    return later
+
+
+def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact:
+    if claimed.deliveries > max_deliveries:
+        raise WorkerKilled(f"{claimed.event_id}: its worker died {claimed.deliveries - 1} times while applying it")
+    event = decode_event(claimed.event_id, claimed.payload)
+    return Fact(event, handlers.read(event), claimed.payload.decode(), claimed.accepted_at, claimed.deliveries)
+
+
+def _apply(here: Runtime, facts: Sequence[Fact], later: list[str]) -> list[tuple[str, Exception]]:
+    """Apply the facts; append the IDs to try again to `later`, and return those that failed for good."""
+    if not facts:
+        return []
+    try:
+        processed = here.processor.process(facts)
+    except (DatabaseUnavailable, RaceLost) as error:
+        log.warning("events.postponed", event_ids=[fact.event.id for fact in facts], reason=str(error))
+        later += [fact.event.id for fact in facts]
+        return []
+    except Exception as error:  # noqa: BLE001  (whatever it is: it is recorded and shown, and its neighbours pass)
+        if len(facts) == 1:
+            return [(facts[0].event.id, error)]
+        return [failed for fact in facts for failed in _apply(here, [fact], later)]
+    for event_id, trouble in processed.later.items():
+        log.warning("event.postponed", event_id=event_id, reason=str(trouble))
+    later += processed.later
+    _log(facts, {event_id: str(outcome) for event_id, outcome in processed.outcomes.items()})
+    return []
+
+
+def _bury(here: Runtime, claimed: ClaimedEvent, error: Exception) -> bool:
+    """Write a dead letter; False if the database is away, so that the event must wait."""
+    reason = f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))
+    try:
+        with named_database_errors(), here.database.write() as session:
+            audit.record_dead(session, _columns(claimed), reason, trace, claimed.deliveries)
+    except (DatabaseUnavailable, RaceLost):
+        return False
+    log.error("event.dead", event_id=claimed.event_id, reason=type(error).__name__)
+    return True
+
+
+def _columns(claimed: ClaimedEvent) -> dict[str, object]:
+    """Return what can be said of an event that may be unreadable."""
+    columns: dict[str, object] = {
+        "stripe_event_id": claimed.event_id,
+        "event_type": "unreadable",
+        "livemode": False,
+        "stripe_created_at": claimed.accepted_at,
+    }
+    with suppress(NeverRetry):
+        columns |= audit.event_columns(decode_event(claimed.event_id, claimed.payload))
+    return columns | {
+        "event_data": claimed.payload.decode(errors="replace"),
+        "received_at": claimed.accepted_at,
+    }
+
+
+def _log(facts: Sequence[Fact], outcomes: dict[str, str]) -> None:
+    now = datetime.now(UTC)
+    for fact in facts:
+        if outcome := outcomes.get(fact.event.id):
+            lag = (now - fact.received_at).total_seconds()
+            log.info(
+                "event.settled",
+                outcome=outcome,
+                event_id=fact.event.id,
+                event_type=fact.event.type,
+                object_id=fact.object_id,
+                lag_s=round(lag, 3),
+            )

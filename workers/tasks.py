@@ -1,0 +1,57 @@
+"""The Celery tasks: one for each family of event types, and what beat runs."""
+
+from typing import Any
+
+import structlog
+from celery import Task
+
+from billing_core.retry import countdown
+from config.queues import SWEEP_TASK, Family
+from workers.app import app
+from workers.batch import work_off
+from workers.runtime import runtime
+
+log = structlog.get_logger()
+
+
+@app.task(name=Family.SUBSCRIPTION, bind=True, max_retries=None)
+def subscription(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about subscriptions."""
+    _apply(self, Family.SUBSCRIPTION, event_ids)
+
+
+@app.task(name=Family.INVOICE, bind=True, max_retries=None)
+def invoice(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about invoices."""
+    _apply(self, Family.INVOICE, event_ids)
+
+
+@app.task(name=Family.PAYMENT_METHOD, bind=True, max_retries=None)
+def payment_method(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about payment methods."""
+    _apply(self, Family.PAYMENT_METHOD, event_ids)
+
+
+@app.task(name=Family.DISPUTE, bind=True, max_retries=None)
+def dispute(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about disputes."""
+    _apply(self, Family.DISPUTE, event_ids)
+
+
+@app.task(name=SWEEP_TASK)
+def sweep() -> None:
+    """Queue again whatever Celery or Redis' queue lost."""
+    here = runtime()
+    for family in Family:
+        if stranded := here.inbox.sweep(family, here.settings.stall_time):
+            log.warning("sweep.requeued", family=family, count=len(stranded), event_ids=stranded)
+
+
+def _apply(task: Task[Any, None], family: Family, event_ids: list[str]) -> None:
+    here = runtime()
+    later = work_off(here, family, event_ids)
+    if later:
+        # First the inbox, then the queue: a crash between the two leaves the events to the sweep.
+        here.inbox.postpone(family, later)
+        wait = countdown(task.request.retries, here.settings.retry_backoff_max)
+        raise task.retry(args=(later,), countdown=wait)
