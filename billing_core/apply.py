@@ -15,7 +15,7 @@ from billing_core.audit import Entry
 from billing_core.facts import Fact
 from billing_core.guard import ABSENT, Held, Write, read_held, write_states
 from billing_core.kinds import Kind
-from billing_core.links import Links, Parents, adopt_children, as_parents, parents_of, read_links
+from billing_core.links import Links, Parents, adopt, as_parents, orphans_of, parents_of, read_links
 from billing_core.models import BillingCustomer
 from billing_core.ordering import Changes, Fold, Outcome, State, changes, fold
 from billing_core.owners import owners_of
@@ -29,7 +29,8 @@ class Applied:
     Attributes:
         outcomes: of each event that is decided, by its ID.
         ties: the facts that only Stripe can decide.
-        parents: new rows that may have children, and parents that rows of the batch miss.
+        parents: new rows that may have children, and parents that rows of the batch miss; also those of events
+            that were over already, because their worker may have died between its commit and its linking.
     """
 
     outcomes: dict[str, Outcome]
@@ -46,10 +47,11 @@ def apply_facts(session: Session, facts: Sequence[Fact]) -> Applied:
         RaceLost: another writer was faster; roll back and start over.
     """
     over = audit.settled(session, [fact.event.id for fact in facts])
+    parents = _family_of([fact for fact in facts if fact.event.id in over])
     facts = list({fact.event.id: fact for fact in facts if fact.event.id not in over}.values())
     customers = owners_of(session, {customer for fact in facts if (customer := fact.record.stripe_customer_id)})
     owned, unowned = _by_owner(facts, customers)
-    entries, ties, parents = list(unowned), list[Fact](), Parents()
+    entries, ties = list(unowned), list[Fact]()
     for kind, group in _by_kind(owned).items():
         one = _apply_kind(session, kind, group, customers)
         entries += one.entries
@@ -59,8 +61,11 @@ def apply_facts(session: Session, facts: Sequence[Fact]) -> Applied:
     return Applied({entry.fact.event.id: entry.outcome for entry in entries}, ties, parents)
 
 
-def apply_fetched(session: Session, kind: Kind, held: Held, fetched: State, facts: Sequence[Fact]) -> None:
+def apply_fetched(session: Session, kind: Kind, held: Held, fetched: State, facts: Sequence[Fact]) -> Parents:
     """Write the state that Stripe gave for a tie, and record the events tied; `held` was read before the fetch.
+
+    Returns:
+        The parents that the row misses.
 
     Raises:
         RaceLost: the row changed since `held` was read; fetch again.
@@ -69,12 +74,13 @@ def apply_fetched(session: Session, kind: Kind, held: Held, fetched: State, fact
     owners = owners_of(session, [customer] if customer else [])
     links = read_links(session, [fetched.record])
     columns = _columns(fetched.record, owners, links)
-    own_id, before = held.own_id, held.record
+    own_id, before, changed = held.own_id, held.record, Changes()
     if before is None or fetched.record.terminal or not before.terminal:
         written = write_states(session, kind, [Write(held, fetched, None, columns)])
         own_id = written[kind.stripe_id(fetched.record)]
-    changed = changes(before, fetched.record)
+        changed = changes(before, fetched.record)
     audit.record(session, [_entry(kind, fact, Outcome.TIE, changed, columns, own_id) for fact in facts])
+    return links.missing(parents_of([fetched.record]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def _apply_kind(
     columns = {stripe_id: _columns(record, customers, links) for stripe_id, record in records.items()}
     written = write_states(session, kind, _writes(held, folds, columns))
     born = as_parents(kind, records.keys() - held.keys())
-    adopt_children(session, born)
+    adopt(session, orphans_of(session, born))
     ids = {stripe_id: one.own_id for stripe_id, one in held.items()} | written
     entries = [
         _entry(kind, fact, outcome, changed, columns[stripe_id], ids[stripe_id])
@@ -145,6 +151,14 @@ def _by_owner(facts: Sequence[Fact], customers: Mapping[str, BillingCustomer]) -
         else:
             unowned.append(Entry(fact, Outcome.PARKED, reason="no user is linked to the customer"))
     return owned, unowned
+
+
+def _family_of(facts: Sequence[Fact]) -> Parents:
+    """Return the objects of these facts in the role of parents, and their own parents."""
+    family = parents_of(fact.record for fact in facts)
+    for fact in facts:
+        family |= as_parents(fact.kind, [fact.object_id])
+    return family
 
 
 def _by_kind(facts: Sequence[Fact]) -> dict[Kind, list[Fact]]:

@@ -1,6 +1,6 @@
 """BillingEvents: what became of every event, written in the transaction that has its effect."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -54,16 +54,23 @@ def settled(session: Session, event_ids: Collection[str]) -> set[str]:
 
 
 def record(session: Session, entries: Sequence[Entry]) -> None:
-    """Write the entries: new rows, or progress on rows whose event was parked or dead."""
+    """Write the entries: new rows, or progress on rows whose event was parked or dead.
+
+    What is on record of an event that is over stays: another worker may have settled the same event meanwhile.
+    """
     if not entries:
         return
     known = recorded(session, [entry.fact.event.id for entry in entries])
-    _insert(session, (_row(entry) for entry in entries if entry.fact.event.id not in known))
-    _update(session, (_row(entry) for entry in entries if entry.fact.event.id in known))
+    rows = sorted((_row(entry) for entry in entries), key=lambda row: str(row["stripe_event_id"]))
+    _insert(session, [row for row in rows if row["stripe_event_id"] not in known])
+    _update(session, [row for row in rows if known.get(row["stripe_event_id"], Outcome.APPLIED) not in SETTLED])
 
 
 def record_dead(session: Session, event: dict[str, Any], reason: str, error: str, attempts: int) -> None:
-    """Write a dead letter: `event` holds whatever columns could still be read from it."""
+    """Write a dead letter: `event` holds whatever columns could still be read from it.
+
+    An event that is over stays as it is: its worker died, but its effect is there.
+    """
     row = event | {
         "outcome": Outcome.DEAD,
         "reason": reason[:500],
@@ -71,18 +78,20 @@ def record_dead(session: Session, event: dict[str, Any], reason: str, error: str
         "attempts": attempts,
         "processed_at": utc_now(),
     }
-    if recorded(session, [event["stripe_event_id"]]):
-        _update(session, [dict.fromkeys(_PROGRESS) | row])
-    else:
+    known = recorded(session, [event["stripe_event_id"]]).get(event["stripe_event_id"])
+    if known is None:
         _insert(session, [row])
+    elif known not in SETTLED:
+        _update(session, [dict.fromkeys(_PROGRESS) | row])
 
 
 def event_columns(event: StripeEvent) -> dict[str, Any]:
     """Return the facts of an event by BillingEvents' attribute names."""
+    object_id = event.data.object.get("id")
     return {
         "stripe_event_id": event.id,
         "event_type": event.type,
-        "object_id": event.data.object.get("id"),
+        "object_id": object_id if isinstance(object_id, str) else None,
         "api_version": event.api_version,
         "livemode": event.livemode,
         "stripe_created_at": event.as_of,
@@ -91,12 +100,12 @@ def event_columns(event: StripeEvent) -> dict[str, Any]:
     }
 
 
-def _insert(session: Session, rows: Iterable[dict[str, Any]]) -> None:
-    if values := sorted(rows, key=lambda row: str(row["stripe_event_id"])):
-        session.execute(insert(BillingEvent), values)
+def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(BillingEvent), rows)
 
 
-def _update(session: Session, rows: Iterable[dict[str, Any]]) -> None:
+def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     columns = BillingEvent.__mapper__.columns
     values = [{f"new_{name}": row[name] for name in _PROGRESS} | {"event": row["stripe_event_id"]} for row in rows]
     if values:

@@ -30,7 +30,7 @@ class MessageTemplate:
 
 def _template(app: Celery, family: Family) -> str:
     message = app.amqp.create_task_message(
-        _MESSAGE_ID, family, args=[[BODY_IDS]], argsrepr=f"(['{SHOWN_IDS}'],)", kwargsrepr="{}"
+        _MESSAGE_ID, family, args=[[BODY_IDS]], argsrepr=f"(['{SHOWN_IDS}'],)", kwargsrepr="{}", ignore_result=True
     )
     content_type, content_encoding, body = dumps(message.body, "json")
     properties = message.properties | {

@@ -14,11 +14,11 @@ class NeverRetry(BillingError):
 
 
 class StripeUnavailable(RetryLater):
-    """Stripe's API did not answer, answered 5xx, or asked us to slow down."""
+    """Stripe's API did not answer, answered 5xx, asked us to slow down, or does not know our key."""
 
 
 class StripeRefused(NeverRetry):
-    """Stripe's API refused the request for good: bad key, missing permission, bad parameter."""
+    """Stripe's API refused the request for good: a bad parameter, a declined card."""
 
 
 class StripeObjectMissing(StripeRefused):

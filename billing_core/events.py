@@ -1,11 +1,14 @@
 """A Stripe event as the workers read it. https://docs.stripe.com/api/events/object"""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from billing_core.errors import MalformedEvent
+
+# Until the end of the year 9999, beyond which neither Python nor any of the databases has a date.
+UnixTime = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 
 
 class EventData(msgspec.Struct):
@@ -27,7 +30,7 @@ class StripeEvent(msgspec.Struct, frozen=True):
 
     id: str
     type: str
-    created: int
+    created: UnixTime
     livemode: bool
     data: EventData
     api_version: str | None = None
@@ -54,6 +57,6 @@ def decode_event(event_id: str, payload: bytes) -> StripeEvent:
         MalformedEvent: it lacks what every event has.
     """
     try:
-        return _decoder.decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        return _decoder.decode(payload.decode())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedEvent(f"{event_id} is no Stripe event: {error}") from error

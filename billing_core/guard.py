@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.errors import RaceLost
@@ -94,10 +94,18 @@ def _update(session: Session, kind: Kind, writes: Sequence[Write]) -> None:
             {kind.column(name): bindparam(f"new_{name}") for name in (*_values(writes[0]), "revision", "updated_at")}
         )
     )
-    parameters = [_guarded(kind, write) for write in writes]
-    changed = session.connection().execute(statement, parameters).rowcount
+    changed = _count_changed(session, statement, [_guarded(kind, write) for write in writes])
     if changed != len(writes):
         raise RaceLost(f"{len(writes) - changed} of {len(writes)} rows of {kind.model.__tablename__} changed meanwhile")
+
+
+def _count_changed(session: Session, statement: Update, parameters: list[dict[str, Any]]) -> int:
+    """Execute for each set of parameters, and return how many rows changed in all."""
+    connection = session.connection()
+    if connection.dialect.supports_sane_multi_rowcount:
+        return connection.execute(statement, parameters).rowcount
+    # pyodbc counts -1 for any executemany: https://github.com/mkleehammer/pyodbc/issues/481
+    return sum(connection.execute(statement, one).rowcount for one in parameters)
 
 
 def _guarded(kind: Kind, write: Write) -> dict[str, Any]:

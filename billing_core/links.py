@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.kinds import INVOICE, SUBSCRIPTION, Kind
 from billing_core.models import BillingEvent, Dispute, Invoice, Subscription
@@ -30,8 +30,9 @@ class Links:
         return {}
 
     def missing(self, parents: "Parents") -> "Parents":
-        """Return those of the parents that we do not hold yet."""
-        return Parents(parents.subscriptions - self.subscriptions.keys(), parents.invoices - self.invoices.keys())
+        """Return those of the parents that we do not hold yet, or hold without a parent of their own."""
+        linked = {stripe_id for stripe_id, (_, subscription_id, _) in self.invoices.items() if subscription_id}
+        return Parents(parents.subscriptions - self.subscriptions.keys(), parents.invoices - linked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,17 @@ class Parents:
 
     def __or__(self, other: "Parents") -> "Parents":
         return Parents(self.subscriptions | other.subscriptions, self.invoices | other.invoices)
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Stripe's IDs of children whose parent we did not hold when they came."""
+
+    invoices: set[str]
+    disputes: set[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.invoices or self.disputes)
 
 
 def read_links(session: Session, records: Iterable[Record]) -> Links:
@@ -67,12 +79,39 @@ def as_parents(kind: Kind, stripe_ids: Collection[str]) -> Parents:
     return Parents(set(stripe_ids) if kind is SUBSCRIPTION else set(), set(stripe_ids) if kind is INVOICE else set())
 
 
-def adopt_children(session: Session, parents: Parents) -> None:
-    """Link the children that came before these parents, in their own rows and in BillingEvents."""
+def orphans_of(session: Session, parents: Parents) -> Orphans:
+    """Return what is not linked yet of these parents' children, as far as we hold the parents: most often nothing.
+
+    A child's row can be linked and an event of it not: the event was stale, so that it left the row alone.
+    """
+    invoices = set[str]()
     if parents.subscriptions:
-        _adopt_invoices(session, sorted(parents.subscriptions))
-    if parents.invoices:
-        _adopt_disputes(session, sorted(parents.invoices))
+        query = (
+            select(Invoice.stripe_invoice_id)
+            .join(Subscription, _SUBSCRIPTION_OF_INVOICE)
+            .where(
+                Invoice.stripe_subscription_id.in_(sorted(parents.subscriptions)),
+                or_(Invoice.subscription_id.is_(None), _event_of(Invoice.stripe_invoice_id, _NO_SUBSCRIPTION)),
+            )
+        )
+        invoices |= set(session.scalars(query))
+    if not parents:
+        return Orphans(invoices, set())
+    query = select(Dispute.stripe_dispute_id).join(Invoice, Invoice.stripe_invoice_id == Dispute.stripe_invoice_id)
+    children = or_(
+        Invoice.stripe_invoice_id.in_(sorted(parents.invoices)),
+        Invoice.stripe_subscription_id.in_(sorted(parents.subscriptions)),
+    )
+    lacking = or_(_lacks_parents(Dispute), _event_of(Dispute.stripe_dispute_id, _lacks_parents(BillingEvent)))
+    return Orphans(invoices, set(session.scalars(query.where(children, lacking))))
+
+
+def adopt(session: Session, orphans: Orphans) -> None:
+    """Link children that came before their parents, in their own rows and in BillingEvents."""
+    if orphans.invoices:
+        _adopt_invoices(session, sorted(orphans.invoices))
+    if orphans.disputes:
+        _adopt_disputes(session, sorted(orphans.disputes))
 
 
 def _subscriptions(session: Session, stripe_ids: Collection[str]) -> dict[str, int]:
@@ -91,39 +130,36 @@ def _invoices(session: Session, stripe_ids: Collection[str]) -> dict[str, tuple[
     return {stripe_id: (own_id, subscription_id, user_id) for stripe_id, own_id, subscription_id, user_id in rows}
 
 
-def _adopt_invoices(session: Session, subscriptions: Sequence[str]) -> None:
-    parent = (
-        select(Subscription.subscription_id)
-        .where(Subscription.stripe_subscription_id == Invoice.stripe_subscription_id)
-        .scalar_subquery()
-    )
-    _update_orphans(session, Invoice, Invoice.stripe_subscription_id.in_(subscriptions), {"subscription_id": parent})
-    invoices = select(Invoice.stripe_invoice_id).where(Invoice.stripe_subscription_id.in_(subscriptions))
-    of_invoice = select(Invoice.subscription_id).where(Invoice.stripe_invoice_id == BillingEvent.object_id)
-    _update_orphans(
-        session,
-        BillingEvent,
-        BillingEvent.object_id.in_(invoices),
-        {"subscription_id": of_invoice.scalar_subquery()},
-    )
-    _adopt_disputes(session, list(session.scalars(invoices)))
+_SUBSCRIPTION_OF_INVOICE = Subscription.stripe_subscription_id == Invoice.stripe_subscription_id
+_NO_SUBSCRIPTION = BillingEvent.subscription_id.is_(None)
 
 
-def _adopt_disputes(session: Session, invoices: Sequence[str]) -> None:
-    if not invoices:
-        return
-    matching = Invoice.stripe_invoice_id == Dispute.stripe_invoice_id
-    values = {
-        name: select(getattr(Invoice, name)).where(matching).scalar_subquery()
-        for name in ("invoice_id", "subscription_id", "user_id")
-    }
-    _update_orphans(session, Dispute, Dispute.stripe_invoice_id.in_(invoices), values)
-    disputes = select(Dispute.stripe_dispute_id).where(Dispute.stripe_invoice_id.in_(invoices))
-    matching = Dispute.stripe_dispute_id == BillingEvent.object_id
-    values = {
-        name: select(getattr(Dispute, name)).where(matching).scalar_subquery()
-        for name in ("invoice_id", "subscription_id", "user_id")
-    }
+def _lacks_parents(row: type[Dispute] | type[BillingEvent]) -> ColumnElement[bool]:
+    """Whether a dispute's row or event lacks its invoice, or the subscription that the invoice has by now."""
+    subscribed = exists().where(_SUBSCRIPTION_OF_INVOICE).correlate(Invoice)
+    return or_(row.invoice_id.is_(None), and_(row.subscription_id.is_(None), subscribed))
+
+
+def _event_of(object_id: InstrumentedAttribute[str], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(BillingEvent.object_id == object_id, condition)
+
+
+def _adopt_invoices(session: Session, invoices: Sequence[str]) -> None:
+    parent = select(Subscription.subscription_id).where(_SUBSCRIPTION_OF_INVOICE)
+    values = {"subscription_id": parent.scalar_subquery()}
+    _update_orphans(session, Invoice, Invoice.stripe_invoice_id.in_(invoices), values)
+    own = select(Invoice.subscription_id).where(Invoice.stripe_invoice_id == BillingEvent.object_id)
+    values = {"subscription_id": own.scalar_subquery()}
+    _update_orphans(session, BillingEvent, BillingEvent.object_id.in_(invoices), values)
+
+
+def _adopt_disputes(session: Session, disputes: Sequence[str]) -> None:
+    links = ("invoice_id", "subscription_id", "user_id")
+    parent = Invoice.stripe_invoice_id == Dispute.stripe_invoice_id
+    values = {name: select(getattr(Invoice, name)).where(parent).scalar_subquery() for name in links}
+    _update_orphans(session, Dispute, Dispute.stripe_dispute_id.in_(disputes), values)
+    own = Dispute.stripe_dispute_id == BillingEvent.object_id
+    values = {name: select(getattr(Dispute, name)).where(own).scalar_subquery() for name in links}
     _update_orphans(session, BillingEvent, BillingEvent.object_id.in_(disputes), values)
 
 

@@ -8,6 +8,7 @@ from billing_core.database import Database
 from billing_core.errors import StripeObjectMissing
 from billing_core.guard import read_held
 from billing_core.kinds import KIND_OF
+from billing_core.ordering import State
 from billing_core.records import DisputeRecord, PaymentMethodRecord, Record
 from billing_core.stripe_api import StripeApi
 
@@ -39,12 +40,17 @@ def complete_from(held: Record | None, record: Record) -> Record:
     return record
 
 
-def as_fetched(held: Record | None, fetched: Record, as_of: datetime) -> Record:
-    """Return a fetched record completed: a payment method of no customer any more is detached, since `as_of`."""
-    if isinstance(fetched, PaymentMethodRecord) and isinstance(held, PaymentMethodRecord):
-        gone = fetched.stripe_customer_id is None and held.stripe_customer_id is not None
-        fetched = replace(fetched, detached_at=(held.detached_at or as_of) if gone else None)
-    return complete_from(held, fetched)
+def as_fetched(held: Record | None, answer: State, seen: datetime) -> State:
+    """Return what Stripe answered as a state to hold: completed, and no older than the last state that was seen.
+
+    A payment method of no customer any more is detached. Since when, only its event can tell: until that comes, since
+    `seen`, so that the event is not stale, whenever it comes.
+    """
+    record = complete_from(held, answer.record)
+    if isinstance(record, PaymentMethodRecord) and answer.record.stripe_customer_id is None:
+        known = held.detached_at if isinstance(held, PaymentMethodRecord) else None
+        return State(replace(record, detached_at=known or seen), seen)
+    return State(record, max(answer.as_of, seen))
 
 
 def _held(database: Database, record: Record) -> Record | None:
@@ -58,8 +64,8 @@ def _held(database: Database, record: Record) -> Record | None:
 def _ask_about_charge(stripe: StripeApi, record: DisputeRecord) -> DisputeRecord:
     charge = _fetch_or_none(stripe, f"/v1/charges/{record.stripe_charge_id}") or {}
     invoice = charge.get("invoice")  # API versions before 2025-03-31.basil
-    if invoice is None and record.stripe_payment_intent_id:
-        invoice = _invoice_paid_by(stripe, record.stripe_payment_intent_id)
+    if invoice is None and (intent := record.stripe_payment_intent_id or charge.get("payment_intent")):
+        invoice = _invoice_paid_by(stripe, intent)
     return replace(record, stripe_customer_id=charge.get("customer"), stripe_invoice_id=invoice)
 
 

@@ -17,6 +17,8 @@ from billing_core.stripe_api import Fetched, StripeApi
 # The metadata key under which a customer at Stripe names its user here.
 USER_KEY = "user_id"
 
+LARGEST_USER_ID = 2**31 - 1  # UserID is an INT; PostgreSQL fails on a larger number instead of finding nothing
+
 
 def owners_of(session: Session, customers: Collection[str]) -> dict[str, BillingCustomer]:
     """Return the customers that we know, by Stripe's ID; known is not yet linked to a user."""
@@ -69,6 +71,6 @@ def _row(session: Session, customer: str, fetched: Fetched | None) -> dict[str, 
 def _user(session: Session, obj: dict[str, Any]) -> int | None:
     """Return the user that the metadata names, if it is one of ours."""
     named = (obj.get("metadata") or {}).get(USER_KEY, "")
-    if not (named.isascii() and named.isdigit()):
+    if not (named.isascii() and named.isdigit() and int(named) <= LARGEST_USER_ID):
         return None
     return session.scalar(select(User.user_id).where(User.user_id == int(named)))

@@ -10,7 +10,7 @@ from billing_core.errors import RaceLost, RetryLater, StripeObjectMissing, Strip
 from billing_core.facts import Fact
 from billing_core.guard import ABSENT, Held, read_held
 from billing_core.kinds import Kind
-from billing_core.links import Parents, adopt_children, as_parents, parents_of
+from billing_core.links import Parents, adopt, orphans_of
 from billing_core.missing_parts import as_fetched, complete
 from billing_core.ordering import Outcome, State
 from billing_core.owners import learn_customers
@@ -46,8 +46,7 @@ class Processor:
         if facts:
             applied = self._commit(facts)
             processed.outcomes |= applied.outcomes
-            self._settle_ties(applied.ties, processed)
-            self._adopt(applied.parents | _redelivered(facts))
+            self._adopt(applied.parents | self._settle_ties(applied.ties, processed))
         return processed
 
     def _prepare(self, facts: Sequence[Fact], processed: Processed) -> list[Fact]:
@@ -74,26 +73,28 @@ class Processor:
         with named_database_errors(), self._database.write() as session:
             return apply_facts(session, facts)
 
-    def _settle_ties(self, ties: Sequence[Fact], processed: Processed) -> None:
+    def _settle_ties(self, ties: Sequence[Fact], processed: Processed) -> Parents:
+        parents = Parents()
         by_object: defaultdict[tuple[Kind, str], list[Fact]] = defaultdict(list)
         for fact in ties:
             by_object[fact.kind, fact.object_id].append(fact)
         for (kind, object_id), facts in by_object.items():
             try:
-                self._settle_tie(kind, object_id, facts)
+                parents |= self._settle_tie(kind, object_id, facts)
             except (StripeUnavailable, RaceLost) as error:
                 processed.later |= {fact.event.id: error for fact in facts}
             else:
                 processed.outcomes |= {fact.event.id: Outcome.TIE for fact in facts}
+        return parents
 
     @retry_blips
-    def _settle_tie(self, kind: Kind, object_id: str, facts: Sequence[Fact]) -> None:
+    def _settle_tie(self, kind: Kind, object_id: str, facts: Sequence[Fact]) -> Parents:
         """Let Stripe say which of the states of one second is the truth; start over if our row moves meanwhile."""
         with named_database_errors(), self._database.read() as session:
             held = read_held(session, kind, [object_id]).get(object_id, ABSENT)
         state = self._truth(kind, object_id, held, facts)
         with named_database_errors(), self._database.write() as session:
-            apply_fetched(session, kind, held, state, facts)
+            return apply_fetched(session, kind, held, state, facts)
 
     def _truth(self, kind: Kind, object_id: str, held: Held, facts: Sequence[Fact]) -> State:
         """Fetch the object; what we have seen of it happened before, so the answer is no older than that."""
@@ -103,29 +104,20 @@ class Processor:
         except StripeObjectMissing:
             # Gone at Stripe, so there is no truth to ask for: any order will do that does not depend on arrival.
             return max(seen, key=lambda state: (state.rank, repr(state.record)))
-        as_of = max(fetched.as_of, *(state.as_of for state in seen))
-        record = kind.read(fetched.obj)
-        return State(as_fetched(held.record, record, as_of), as_of)
+        answer = State(kind.read(fetched.obj), fetched.as_of)
+        return as_fetched(held.record, answer, max(state.as_of for state in seen))
 
+    @retry_blips
     def _adopt(self, parents: Parents) -> None:
         """Link children that came before their parents.
 
         Parent and child may be committed at the same time by two workers that do not see each other: whoever
         commits last sees the other here, because each looks once more after its own commit.
         """
-        if parents:
-            self._link(parents)
-
-    @retry_blips
-    def _link(self, parents: Parents) -> None:
-        with named_database_errors(), self._database.write() as session:
-            adopt_children(session, parents)
-
-
-def _redelivered(facts: Sequence[Fact]) -> Parents:
-    """A worker may have died between its commit and its linking: the next delivery makes up for it."""
-    again = [fact for fact in facts if fact.attempts > 1]
-    parents = parents_of(fact.record for fact in again)
-    for fact in again:
-        parents |= as_parents(fact.kind, [fact.object_id])
-    return parents
+        if not parents:
+            return
+        with named_database_errors(), self._database.read() as session:
+            orphans = orphans_of(session, parents)
+        if orphans:
+            with named_database_errors(), self._database.write() as session:
+                adopt(session, orphans)

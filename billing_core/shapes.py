@@ -1,7 +1,7 @@
 """Stripe objects of any API version, read by the presence of fields and never by a version number.
 
 Since 2025-03-31.basil the current period is on the subscription's items, and an invoice names its subscription
-under `parent`. Before 2018-11-08 an invoice had no `status` but `paid`, `closed` and `forgiven`, and `date` for
+under `parent`. Before 2018-11-08 an invoice had no `status` but `paid` and `forgiven`, and `date` for
 `created`. https://docs.stripe.com/changelog/basil  https://docs.stripe.com/upgrades
 """
 
@@ -125,13 +125,13 @@ def _current_period(obj: StripeObject, items: list[StripeObject]) -> tuple[datet
 
     An item whose period ended before another's began is not current any more.
     """
-    if "current_period_end" in obj:
+    if obj.get("current_period_end") is not None:
         return _need_time(obj, "current_period_start"), _need_time(obj, "current_period_end")
     if not items:
         raise MalformedEvent(f"subscription {obj.get('id')} has neither a current period nor items")
     start = max(_need_time(item, "current_period_start") for item in items)
     ends = [_need_time(item, "current_period_end") for item in items]
-    return start, min(end for end in ends if end >= start)
+    return start, min((end for end in ends if end > start), default=start)
 
 
 def _invoice_subscription(obj: StripeObject) -> str | None:
@@ -144,9 +144,9 @@ def _invoice_status(obj: StripeObject) -> str:
         return str(status)
     if obj.get("paid"):
         return "paid"
-    if obj.get("forgiven"):
-        return "uncollectible"
-    return "void" if obj.get("closed") else "open"
+    # `closed` says only that collection stopped, which could be taken back; it became `auto_advance`, not `void`.
+    # https://docs.stripe.com/changelog/2018-11-08/invoices-specify-auto-advance-field
+    return "uncollectible" if obj.get("forgiven") else "open"
 
 
 def _need(obj: StripeObject, *names: str) -> Any:

@@ -12,6 +12,10 @@ from pydantic import SecretStr
 
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
 
+# What is wrong with the request stays wrong. Any other status says something about the key (401, 403), the moment
+# (409, 429, 5xx), or that somebody between us and Stripe answered. https://docs.stripe.com/api/errors
+_REFUSED = frozenset({400, 402})
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -44,7 +48,8 @@ class StripeApi:
         """GET an object or a list.
 
         Raises:
-            StripeUnavailable: no answer, 5xx or 429, also after the SDK's own retries; or no key is configured.
+            StripeUnavailable: no answer, none of Stripe's, 5xx or 429, also after the SDK's own retries; or our key
+                is missing, expired or lacks a permission: a person mends that while the work waits.
             StripeObjectMissing: Stripe has no such object.
             StripeRefused: any other 4xx.
         """
@@ -56,7 +61,9 @@ class StripeApi:
         except stripe.StripeError as error:
             raise _sorted(error, f"GET {path}") from error
         # By Stripe's clock, not ours, which may be off: an event of this very second must still count as newer.
-        answered = parsedate_to_datetime(response.headers["date"]).timestamp()
+        if (date := response.headers.get("date")) is None:
+            raise StripeUnavailable(f"GET {path}: the answer has no Date, so it is not known of when it is")
+        answered = parsedate_to_datetime(date).timestamp()
         as_of = datetime.fromtimestamp(int(answered - (time.monotonic() - began)), UTC)
         return Fetched(msgspec.json.decode(response.body), as_of)
 
@@ -67,6 +74,6 @@ def _sorted(error: stripe.StripeError, call: str) -> StripeUnavailable | StripeR
     what = f"{call}: {type(error).__name__} {status or ''} {error.code or ''} (request {error.request_id})"
     if status == 404:  # noqa: PLR2004  (HTTP's own number)
         return StripeObjectMissing(what)
-    if status is None or status >= 500 or status in (409, 429):  # noqa: PLR2004
-        return StripeUnavailable(what)
-    return StripeRefused(what)
+    if status in _REFUSED:
+        return StripeRefused(what)
+    return StripeUnavailable(what)

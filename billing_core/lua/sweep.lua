@@ -22,15 +22,19 @@ if length > 0 then
   newest = math.min(newest, oldest - 1)
 end
 
-local held = {}
+local held, holding = {}, 0
 for _, message in ipairs(redis.call('HVALS', KEYS[3])) do
-  for id in string.gmatch(message, 'evt_[%w_]+') do held[id] = true end
+  for id in string.gmatch(message, 'evt_[%w_]+') do
+    if not held[id] then held[id], holding = true, holding + 1 end
+  end
 end
 
+-- However many old events are held, the stranded ones behind them are reached.
+local limit = tonumber(ARGV[2])
+local latest = string.format('%.0f', newest)
 local stranded = {}
-local candidates = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', newest), 'LIMIT', 0, ARGV[2])
-for _, id in ipairs(candidates) do
-  if not held[id] then
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', latest, 'LIMIT', 0, limit + holding)) do
+  if not held[id] and #stranded < limit then
     table.insert(stranded, id)
     redis.call('ZADD', KEYS[1], string.format('%.0f', now), id)
   end

@@ -2,20 +2,25 @@
 
 from billing_core.models.billing_customer import BillingCustomer
 from billing_core.models.billing_event import BillingEvent
-from billing_core.models.declarative import Model, Versioned
+from billing_core.models.declarative import NEVER, Model, Versioned
 from billing_core.models.dispute import Dispute
 from billing_core.models.invoice import Invoice
+from billing_core.models.invoice_payment import InvoicePayment
 from billing_core.models.payment_method import PaymentMethod
+from billing_core.models.refund import Refund
 from billing_core.models.subscription import Subscription
 from billing_core.models.user import User
 
 __all__ = [
+    "NEVER",
     "BillingCustomer",
     "BillingEvent",
     "Dispute",
     "Invoice",
+    "InvoicePayment",
     "Model",
     "PaymentMethod",
+    "Refund",
     "Subscription",
     "User",
     "Versioned",

@@ -1,10 +1,10 @@
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Identity, Integer
+from sqlalchemy import ForeignKey, Identity, Integer, Unicode
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.dialects import StripeId
-from billing_core.models.declarative import Model, Versioned
+from billing_core.models.declarative import NEVER, Model, Versioned
 
 
 class BillingCustomer(Versioned, Model):
@@ -15,7 +15,9 @@ class BillingCustomer(Versioned, Model):
     billing_customer_id: Mapped[int] = mapped_column("BillingCustomerID", Integer, Identity(), primary_key=True)
     stripe_customer_id: Mapped[str] = mapped_column("StripeCustomerID", StripeId(), unique=True)
     user_id: Mapped[int | None] = mapped_column("UserID", ForeignKey("Users.UserID"), index=True)
+    # What Stripe says, kept as it is: the user may not be ours, or not be there yet.
+    named_user: Mapped[str | None] = mapped_column("NamedUser", Unicode(500))
     default_payment_method: Mapped[str | None] = mapped_column("DefaultPaymentMethod", StripeId())
     deleted_at: Mapped[datetime | None] = mapped_column("DeletedAt")
-    # Null while we know of the customer by name only and have seen no state of it.
-    as_of: Mapped[datetime | None] = mapped_column("AsOf", sort_order=100)  # type: ignore[assignment]  # wider here
+    # A customer linked by hand, or known by its ID only, has no state yet.
+    as_of: Mapped[datetime] = mapped_column("AsOf", default=NEVER, sort_order=100)

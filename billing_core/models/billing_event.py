@@ -1,18 +1,25 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index, Integer, Unicode, text
+from sqlalchemy import ForeignKey, Identity, Index, Integer, Unicode, column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.dialects import EventKey, JsonObject, JsonText, LongText, StripeId, UtcNow
 from billing_core.models.declarative import Model, utc_now
+
+# Few events have a key: only those that somebody's API request caused.
+_KEYED = column("IdempotencyKey").is_not(None)
 
 
 class BillingEvent(Model):
     """The audit trail: one row for every Stripe event we took up, and what came of it."""
 
     __tablename__ = "BillingEvents"
-    __table_args__ = (Index(None, "Outcome", "ProcessedAt"), Index(None, "UserID", "ProcessedAt"))
+    __table_args__ = (
+        Index(None, "Outcome", "ProcessedAt"),
+        Index(None, "UserID", "ProcessedAt"),
+        Index(None, "IdempotencyKey", mssql_where=_KEYED, postgresql_where=_KEYED, sqlite_where=_KEYED),
+    )
 
     event_id: Mapped[int] = mapped_column("EventID", EventKey, Identity(), primary_key=True)
     stripe_event_id: Mapped[str] = mapped_column("StripeEventID", StripeId(), unique=True)

@@ -15,6 +15,9 @@ NAMING_CONVENTION = {
     "ix": "IX_%(table_name)s_%(column_0_N_name)s",
 }
 
+# `as_of` of a row without a state: every state that Stripe can send is newer.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def utc_now() -> datetime:
     """Return this process's clock, aware and in UTC."""

@@ -35,7 +35,9 @@ def upgrade() -> None:
     _create_subscriptions()
     _create_payment_methods()
     _create_invoices()
+    _create_invoice_payments()
     _create_disputes()
+    _create_refunds()
     _create_billing_events()
 
 
@@ -43,7 +45,9 @@ def downgrade() -> None:
     # Users stays: it is the host platform's, and one that we created may be in use by now.
     for table in (
         "BillingEvents",
+        "Refunds",
         "Disputes",
+        "InvoicePayments",
         "Invoices",
         "PaymentMethods",
         "Subscriptions",
@@ -68,9 +72,10 @@ def _create_billing_customers() -> None:
         _key("BillingCustomerID"),
         _stripe_id("StripeCustomerID", nullable=False),
         _number("UserID"),
+        _text("NamedUser", 500, nullable=True),
         _stripe_id("DefaultPaymentMethod"),
         _moment("DeletedAt"),
-        _moment("AsOf"),
+        _moment("AsOf", nullable=False),
         *_state(),
         unique="StripeCustomerID",
         refers={"UserID": "Users"},
@@ -160,6 +165,31 @@ def _create_invoices() -> None:
     )
 
 
+def _create_invoice_payments() -> None:
+    _create_table(
+        "InvoicePayments",
+        _key("InvoicePaymentID"),
+        _number("UserID"),
+        _stripe_id("StripeInvoicePaymentID", nullable=False),
+        _stripe_id("StripeInvoiceID", nullable=False),
+        _number("InvoiceID"),
+        _number("SubscriptionID"),
+        _stripe_id("StripePaymentIntentID"),
+        _stripe_id("StripeChargeID"),
+        _amount("AmountPaid", nullable=True),
+        _amount("AmountRequested", nullable=True),
+        _text("Currency", 3),
+        _text("Status", 50),
+        _moment("PaidAt"),
+        _moment("StripeCreatedAt", nullable=False),
+        _moment("AsOf", nullable=False),
+        *_state(),
+        unique="StripeInvoicePaymentID",
+        refers={"UserID": "Users", "InvoiceID": "Invoices", "SubscriptionID": "Subscriptions"},
+        indexes=["UserID", "StripeInvoiceID", "StripePaymentIntentID"],
+    )
+
+
 def _create_disputes() -> None:
     _create_table(
         "Disputes",
@@ -181,6 +211,32 @@ def _create_disputes() -> None:
         _moment("AsOf", nullable=False),
         *_state(),
         unique="StripeDisputeID",
+        refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
+        indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID"],
+    )
+
+
+def _create_refunds() -> None:
+    _create_table(
+        "Refunds",
+        _key("RefundID"),
+        _number("UserID"),
+        _stripe_id("StripeRefundID", nullable=False),
+        _stripe_id("StripeChargeID"),
+        _stripe_id("StripePaymentIntentID"),
+        _stripe_id("StripeInvoiceID"),
+        _stripe_id("StripeCustomerID"),
+        _number("SubscriptionID"),
+        _number("InvoiceID"),
+        _amount("Amount"),
+        _text("Currency", 3),
+        _text("Status", 50),
+        _text("Reason", 100, nullable=True),
+        _text("FailureReason", 100, nullable=True),
+        _moment("StripeCreatedAt", nullable=False),
+        _moment("AsOf", nullable=False),
+        *_state(),
+        unique="StripeRefundID",
         refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
         indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID"],
     )
@@ -219,6 +275,15 @@ def _create_billing_events() -> None:
             "Outcome ProcessedAt",
             "UserID ProcessedAt",
         ],
+    )
+    keyed = sa.column("IdempotencyKey").is_not(None)
+    op.create_index(
+        "IX_BillingEvents_IdempotencyKey",
+        "BillingEvents",
+        ["IdempotencyKey"],
+        mssql_where=keyed,
+        postgresql_where=keyed,
+        sqlite_where=keyed,
     )
 
 
@@ -271,8 +336,8 @@ def _count(name: str, start: int) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), server_default=sa.text(str(start)), nullable=False)
 
 
-def _amount(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger(), nullable=False)
+def _amount(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), nullable=nullable)
 
 
 def _flag(name: str) -> sa.Column[bool]:

@@ -11,7 +11,17 @@ from sqlalchemy.orm import Session
 import migrations
 from billing_core.database import Database, create_engine_for
 from billing_core.dialects import BINARY_COLLATIONS, StripeId
-from billing_core.models import BillingCustomer, BillingEvent, Invoice, Model, Subscription, User
+from billing_core.models import (
+    NEVER,
+    BillingCustomer,
+    BillingEvent,
+    Invoice,
+    InvoicePayment,
+    Model,
+    Refund,
+    Subscription,
+    User,
+)
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
 
@@ -37,8 +47,10 @@ def test_every_stripe_id_that_identifies_a_row_is_unique() -> None:
         "BillingCustomers.StripeCustomerID",
         "BillingEvents.StripeEventID",
         "Disputes.StripeDisputeID",
+        "InvoicePayments.StripeInvoicePaymentID",
         "Invoices.StripeInvoiceID",
         "PaymentMethods.StripePaymentMethodID",
+        "Refunds.StripeRefundID",
         "Subscriptions.StripeSubscriptionID",
     }
 
@@ -216,8 +228,57 @@ def test_row_needs_a_user_that_exists(session: Session) -> None:
 def test_customer_may_be_known_before_its_user(session: Session) -> None:
     session.add(BillingCustomer(stripe_customer_id="cus_1"))
     session.flush()
+    session.expire_all()
     customer = session.scalars(sa.select(BillingCustomer)).one()
-    assert (customer.user_id, customer.as_of, customer.revision) == (None, None, 1)
+    assert (customer.user_id, customer.named_user, customer.as_of, customer.revision) == (None, None, NEVER, 1)
+
+
+def test_customers_without_a_state_go_in_beside_one_that_has_it(session: Session) -> None:
+    rows: list[dict[str, Any]] = [
+        {"stripe_customer_id": "cus_1", "user_id": 1},
+        {"stripe_customer_id": "cus_2", "named_user": "zoë@example.org", "as_of": NOW},
+        {"stripe_customer_id": "cus_3", "deleted_at": NOW},
+    ]
+    session.execute(sa.insert(BillingCustomer), rows)
+    found = session.execute(sa.select(BillingCustomer.stripe_customer_id, BillingCustomer.as_of))
+    assert dict(found.all()) == {"cus_1": NEVER, "cus_2": NOW, "cus_3": NEVER}
+
+
+def test_only_a_customer_may_be_stored_without_a_state() -> None:
+    models = {mapper.class_: mapper.columns["as_of"] for mapper in Model.registry.mappers if "as_of" in mapper.columns}
+    assert {column.nullable for column in models.values()} == {False}
+    assert [model for model, column in models.items() if column.default is not None] == [BillingCustomer]
+
+
+def test_refund_and_payment_may_come_before_all_that_they_belong_to(session: Session) -> None:
+    shared = {"currency": "AUD", "stripe_created_at": NOW, "as_of": NOW}
+    session.add_all(
+        [
+            Refund(stripe_refund_id="re_1", amount=1000, status="succeeded", **shared),
+            InvoicePayment(stripe_invoice_payment_id="inpay_1", stripe_invoice_id="in_1", status="open", **shared),
+        ]
+    )
+    session.flush()
+    session.expire_all()
+    refund = session.scalars(sa.select(Refund)).one()
+    payment = session.scalars(sa.select(InvoicePayment)).one()
+    assert (refund.user_id, refund.subscription_id, refund.invoice_id) == (None, None, None)
+    assert (payment.user_id, payment.subscription_id, payment.invoice_id) == (None, None, None)
+    assert (payment.amount_paid, payment.amount_requested, payment.paid_at) == (None, None, None)
+
+
+def test_events_of_one_request_share_its_key(session: Session) -> None:
+    keys = {"evt_1": "key_1", "evt_2": "key_1", "evt_3": None, "evt_4": None}
+    session.add_all(an_event(stripe_event_id=event, idempotency_key=key) for event, key in keys.items())
+    session.flush()
+    found = session.scalars(sa.select(BillingEvent.stripe_event_id).where(BillingEvent.idempotency_key == "key_1"))
+    assert set(found) == {"evt_1", "evt_2"}
+
+
+def test_index_of_keys_leaves_out_events_without_one(database: Database) -> None:
+    indexes = {index["name"]: index for index in sa.inspect(database.engine).get_indexes("BillingEvents")}
+    options = indexes["IX_BillingEvents_IdempotencyKey"]["dialect_options"]
+    assert "IS NOT NULL" in str(options[f"{database.engine.dialect.name}_where"])
 
 
 def test_keys_number_themselves(session: Session) -> None:

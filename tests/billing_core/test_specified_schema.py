@@ -68,4 +68,6 @@ def test_tables_are_named_as_agreed() -> None:
         "Users",
         "BillingCustomers",
         "Disputes",
+        "InvoicePayments",
+        "Refunds",
     }

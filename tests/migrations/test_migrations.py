@@ -21,7 +21,16 @@ from migrations.comparison import comparison_options
 
 ROOT = Path(__file__).parents[2]
 MSSQL_URL = "mssql+pyodbc://user:secret@127.0.0.1/billing?driver=ODBC+Driver+18+for+SQL+Server"
-OURS = {"BillingCustomers", "BillingEvents", "Disputes", "Invoices", "PaymentMethods", "Subscriptions"}
+OURS = {
+    "BillingCustomers",
+    "BillingEvents",
+    "Disputes",
+    "InvoicePayments",
+    "Invoices",
+    "PaymentMethods",
+    "Refunds",
+    "Subscriptions",
+}
 
 
 @pytest.fixture
@@ -260,6 +269,7 @@ def test_sql_server_gets_unicode_text_utc_clocks_and_a_guarded_users_table(sql_f
     assert "[EventData] NVARCHAR(max) NULL" in sql
     assert "[ProcessedAt] DATETIME2(6) NOT NULL DEFAULT SYSUTCDATETIME()" in sql
     assert "[EventID] BIGINT NOT NULL IDENTITY" in sql
+    assert "ON [BillingEvents] ([IdempotencyKey]) WHERE [IdempotencyKey] IS NOT NULL" in sql
     ours = sql[sql.index("CREATE TABLE [BillingCustomers]") :]
     assert not re.search(r"\bNTEXT\b|(?<!N)VARCHAR|\bDATETIME\b|GETDATE|CURRENT_TIMESTAMP", ours)
 
