@@ -59,19 +59,24 @@ class Acceptor:
             return
         try:
             answers = await self._inbox.accept([waiting.event for waiting in batch])
-        except (RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (each of the waiting requests raises it)
             for waiting in batch:
-                _answer(waiting.answer, InboxUnavailable(f"{waiting.event.event_id}: {type(error).__name__}"))
+                _answer(waiting.answer, _failure(waiting.event.event_id, error))
             return
         for waiting, new in zip(batch, answers, strict=True):
             _answer(waiting.answer, new)
+
+
+def _failure(event_id: str, error: Exception) -> Exception:
+    """Name the trouble of Redis; anything else is a bug of ours and stays what it is."""
+    return InboxUnavailable(f"{event_id}: {type(error).__name__}") if isinstance(error, RedisError | OSError) else error
 
 
 def _give_up(answer: asyncio.Future[bool], event_id: str) -> None:
     _answer(answer, InboxUnavailable(f"{event_id}: Redis did not answer in time"))
 
 
-def _answer(future: asyncio.Future[bool], result: bool | InboxUnavailable) -> None:  # noqa: FBT001  (the answer itself)
+def _answer(future: asyncio.Future[bool], result: bool | Exception) -> None:  # noqa: FBT001  (the answer itself)
     if future.done():
         return
     if isinstance(result, bool):

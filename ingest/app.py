@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from prometheus_client import make_asgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from starlette.routing import Mount, Route
+from redis.maint_notifications import MaintNotificationsConfig
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import AcceptingInbox
@@ -51,9 +54,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Route("/webhooks/stripe", endpoint.post, methods=["POST"]),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
-        Mount("/metrics", make_asgi_app()),
+        Route("/metrics", _metrics),  # prometheus_client's own application, mounted, answers with a redirect
     ]
     return app
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _redis(settings: Settings) -> Redis:
@@ -63,4 +70,6 @@ def _redis(settings: Settings) -> Redis:
         socket_timeout=settings.accept_timeout,
         socket_connect_timeout=settings.accept_timeout,
         retry=Retry(NoBackoff(), 0),
+        # While these notifications are on, redis-py 8.1's pool hands out connections that Redis has closed meanwhile.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )

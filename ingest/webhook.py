@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from billing_core import metrics
@@ -59,20 +60,22 @@ class WebhookEndpoint:
         except Refused as refused:
             metrics.REFUSED.labels(refused.code).inc()
             log.warning("webhook.refused", code=refused.code, detail=refused.detail)
-            return _json({"error": {"code": refused.code, "message": refused.detail}}, refused.status)
+            return _refusal(refused)
         return await self._accept(envelope, body)
 
     async def _read(self, request: Request) -> bytes:
         """Read the body in pieces, so that an endless one is refused before it fills memory."""
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._max_body_bytes:
+        if _announced(request) > self._max_body_bytes:
             raise self._too_large()
         pieces, size = [], 0
-        async for piece in request.stream():
-            size += len(piece)
-            if size > self._max_body_bytes:
-                raise self._too_large()
-            pieces.append(piece)
+        try:
+            async for piece in request.stream():
+                size += len(piece)
+                if size > self._max_body_bytes:
+                    raise self._too_large()
+                pieces.append(piece)
+        except ClientDisconnect:
+            raise Refused(400, "incomplete_body", "the sender hung up before the body was complete") from None
         return b"".join(pieces)
 
     def _too_large(self) -> Refused:
@@ -108,6 +111,20 @@ class WebhookEndpoint:
             return _unavailable()
         (metrics.ACCEPTED if new else metrics.DUPLICATES).labels(family).inc()
         return _json({"received": True} if new else {"received": True, "duplicate": True})
+
+
+def _announced(request: Request) -> int:
+    """Return the Content-Length; 0 where there is none or no number, since the body is counted anyway."""
+    try:
+        return int(request.headers.get("content-length", "0"))
+    except ValueError:
+        return 0
+
+
+def _refusal(refused: Refused) -> Response:
+    # A body left unread would otherwise be received and thrown away for as long as the sender likes.
+    headers = {"Connection": "close"} if refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+    return _json({"error": {"code": refused.code, "message": refused.detail}}, refused.status, headers)
 
 
 def _unavailable() -> Response:

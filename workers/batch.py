@@ -2,13 +2,13 @@
 
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core import audit
-from billing_core.errors import DatabaseUnavailable, NeverRetry, RaceLost, WorkerKilled
+from billing_core.errors import BillingError, DatabaseUnavailable, NeverRetry, RaceLost, WorkerKilled
 from billing_core.events import decode_event
 from billing_core.facts import Fact
 from billing_core.inbox import ClaimedEvent
@@ -72,31 +72,54 @@ def _apply(here: Runtime, facts: Sequence[Fact], later: list[str]) -> list[tuple
 
 def _bury(here: Runtime, claimed: ClaimedEvent, error: Exception) -> bool:
     """Write a dead letter; False if the database is away, so that the event must wait."""
-    reason = f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
+    known = _known_columns(claimed)
     try:
-        with named_database_errors(), here.database.write() as session:
-            audit.record_dead(session, _columns(claimed), reason, trace, claimed.deliveries)
+        try:
+            _write_dead(here, known | _readable_columns(claimed), error, claimed.deliveries)
+        except (SQLAlchemyError, ValueError):  # a column refuses what was read: that may be what the event died of
+            _write_dead(here, known, error, claimed.deliveries)
     except (DatabaseUnavailable, RaceLost):
         return False
     log.error("event.dead", event_id=claimed.event_id, reason=type(error).__name__)
     return True
 
 
-def _columns(claimed: ClaimedEvent) -> dict[str, object]:
+def _write_dead(here: Runtime, columns: dict[str, object], error: Exception, attempts: int) -> None:
+    trace = _storable("".join(traceback.format_exception(error)))
+    with named_database_errors(), here.database.write() as session:
+        audit.record_dead(session, columns, _reason(error), trace, attempts)
+
+
+def _reason(error: Exception) -> str:
+    """Name the fact. Only our own errors speak: others may quote what they choked on, which is personal data."""
+    if isinstance(error, BillingError):
+        return f"{type(error).__name__}: {error}"
+    cause = getattr(error, "orig", None)  # the driver's error behind SQLAlchemy's
+    return f"{type(error).__name__}: {type(cause).__name__}" if cause else type(error).__name__
+
+
+def _known_columns(claimed: ClaimedEvent) -> dict[str, object]:
     """Return what can be said of an event that may be unreadable."""
-    columns: dict[str, object] = {
+    return {
         "stripe_event_id": claimed.event_id,
         "event_type": "unreadable",
         "livemode": False,
         "stripe_created_at": claimed.accepted_at,
-    }
-    with suppress(NeverRetry):
-        columns |= audit.event_columns(decode_event(claimed.event_id, claimed.payload))
-    return columns | {
-        "event_data": claimed.payload.decode(errors="replace"),
+        "event_data": _storable(claimed.payload.decode(errors="replace")),
         "received_at": claimed.accepted_at,
     }
+
+
+def _readable_columns(claimed: ClaimedEvent) -> dict[str, object]:
+    try:
+        return audit.event_columns(decode_event(claimed.event_id, claimed.payload))
+    except NeverRetry:
+        return {}
+
+
+def _storable(text: str) -> str:
+    """Replace what PostgreSQL cannot hold in a text: NUL and lone surrogates."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _log(facts: Sequence[Fact], outcomes: dict[str, str]) -> None:

@@ -1,10 +1,11 @@
 """What the embedded servers share: a child on a loopback port that can be killed, paused and brought back."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -41,8 +42,11 @@ class ServerProcess:
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     death_signal: ClassVar[signal.Signals] = signal.SIGKILL
 
-    def __init__(self, directory: Path, *, account: Account | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, account: Account | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.directory = directory
+        self.environment = environment
         self.log = directory / "server.log"
         self._account = account
         self._port: int | None = None
@@ -156,6 +160,7 @@ class ServerProcess:
             self._child = subprocess.Popen(
                 command,
                 cwd=self.directory,  # ours may be closed to the account
+                env=None if self.environment is None else {**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
