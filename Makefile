@@ -31,6 +31,25 @@ lint: install  ## ruff, mypy --strict, import-linter, lock file up to date
 	$(BIN)/lint-imports
 	$(BIN)/uv lock --check --quiet
 
+STRIPE_CLI := .cache/stripe-cli/package-lock.json
+
+# The real Stripe CLI, for the tests that point it at our fake Stripe. Without npm those tests are skipped, and say so.
+$(STRIPE_CLI): tests/stripe_cli/package.json tests/stripe_cli/package-lock.json
+	@if command -v npm >/dev/null; then mkdir -p $(@D) && cp $^ $(@D)/ \
+	  && npm ci --prefix $(@D) --no-audit --no-fund --ignore-scripts --silent && touch $@; fi
+
+.PHONY: run
+run: install  ## the whole service on embedded parts, with one customer's story; ARGS=--once ends after it
+	@$(BIN)/python -m tests.run $(ARGS)
+
+.PHONY: test
+test: install $(STRIPE_CLI) lint  ## lint, then every test on real parts; ARGS goes to pytest
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+.PHONY: faults
+faults: install  ## kill -9 the worker KILLS times and Redis RESTARTS times under load
+	KILLS=$${KILLS:-30} RESTARTS=$${RESTARTS:-20} $(BIN)/pytest -s tests/system $(ARGS)
+
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)
 	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

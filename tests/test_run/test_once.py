@@ -1,0 +1,66 @@
+"""`make run ARGS=--once` as a script uses it, on a machine where the usual ports are taken."""
+
+import contextlib
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from billing_core.event_types import FAMILY_OF
+from tests.test_run.running import Running, running
+
+pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
+
+
+@contextlib.contextmanager
+def taken(port: int) -> Iterator[None]:
+    with socket.socket() as holder:
+        with contextlib.suppress(OSError):  # somebody else holds it: as good
+            holder.bind(("127.0.0.1", port))
+            holder.listen()
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with taken(8000), taken(5555), running(tmp_path_factory.mktemp("once"), "--once", settings={}) as run:
+        run.process.wait(240)
+        yield run
+
+
+def test_once_ends_well_with_the_sum_in_the_last_line(done: Running) -> None:
+    assert done.process.returncode == 0, done.output
+    assert re.fullmatch(r"applied=\d+ event_types=8 lost=0", done.output.splitlines()[-1])
+
+
+def cells(line: str) -> list[str]:
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_table_shows_every_event_type_and_the_way_of_the_subscription(done: Running) -> None:
+    rows = [cells(line) for line in done.output.splitlines() if " evt_" in line]
+    assert {row[2] for row in rows} == FAMILY_OF.keys()
+    states = [row[-1] for row in rows if row[-1].startswith("Subscriptions #1")]
+    assert list(dict.fromkeys(states)) == [
+        "Subscriptions #1 incomplete",
+        "Subscriptions #1 active",
+        "Subscriptions #1 past_due",
+        "Subscriptions #1 canceled",
+    ]
+
+
+def test_rows_at_the_end_are_true(done: Running) -> None:
+    rows = [cells(line) for line in done.output.partition("The rows now")[2].splitlines()]
+    assert {row[0]: row[1] for row in rows if "#" in row[0]} == {
+        "Subscriptions #1": "canceled",
+        "Invoices #1": "paid 1000 AUD",
+        "Invoices #2": "paid 1000 AUD",
+        "PaymentMethods #1": "visa 4242 detached",
+        "PaymentMethods #2": "mastercard 4444",
+        "Disputes #1": "needs_response 1000 AUD",
+    }
+
+
+def test_once_leaves_no_process(done: Running) -> None:
+    assert done.living() == []

@@ -1,0 +1,103 @@
+"""The run that stays: processes come back, Ctrl-C and kill -9 leave nothing."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from config.queues import Family
+from tests.embedded.ports import free_port
+from tests.test_run.running import Running, running, wait_until
+
+pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
+
+WORKER = ("-A", "workers.app", "worker")
+PROGRAMS = (("-m", "ingest"), WORKER, ("workers.app", "beat"), ("workers.app", "flower"))
+
+
+def own_ports() -> dict[str, int]:
+    return {"PORT": free_port(), "BILLING_FLOWER_PORT": free_port()}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("up"), settings=own_ports()) as run:
+        run.wait_for("Ctrl-C stops everything.")
+        yield run
+
+
+def address(run: Running, name: str) -> str:
+    found = re.search(rf"^  {re.escape(name)} +(\S+)", run.output, re.MULTILINE)
+    assert found, run.output
+    return found[1]
+
+
+def get(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=10, trust_env=False, follow_redirects=True)
+
+
+def test_addresses_shown_answer(up: Running) -> None:
+    assert get(address(up, "ready?")).json()["ready"] is True
+    assert "billing_events_accepted_total" in get(address(up, "metrics")).text
+    assert get(address(up, "webhook")).status_code == httpx.codes.METHOD_NOT_ALLOWED
+    assert get(f"{address(up, 'Stripe')}/_fake/time").is_success
+    assert Path(address(up, "database")).is_file()
+
+
+def test_everything_listens_on_loopback_only(up: Running) -> None:
+    listening = {
+        connection.laddr.ip
+        for process in up.living()
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening <= {"127.0.0.1", "::1"}
+    assert listening
+
+
+def test_flower_shows_our_tasks(up: Running) -> None:
+    flower = address(up, "Flower")
+
+    def seen() -> bool:
+        # What the page of tasks loads: among them the story's, by the names of their families.
+        rows = get(f"{flower}tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
+        return {row["name"] for row in rows} >= set(Family)
+
+    wait_until(seen, 30)
+
+
+def test_killed_worker_is_started_again(up: Running) -> None:
+    (killed,) = up.named(*WORKER)
+    killed.kill()
+    wait_until(lambda: [one for one in up.named(*WORKER) if one.pid != killed.pid], 30, lambda: up.output)
+    up.wait_for("worker ended (terminated by SIGKILL; not expected) and is started again", 10)
+
+
+def test_killed_redis_is_started_again_on_its_port(up: Running) -> None:
+    port = address(up, "Redis").rpartition(":")[2].partition("/")[0]
+    (server,) = [one for one in up.living() if f":{port}" in " ".join(one.cmdline())]
+    server.kill()
+    up.wait_for("Redis ended and was started again, with its data", 30)
+    wait_until(lambda: get(address(up, "ready?")).is_success, 30)
+
+
+def test_ctrl_c_stops_everything_within_10_seconds(up: Running) -> None:
+    began = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(10) == 0
+    assert up.living() == []
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
+def test_run_that_is_ended_while_it_starts_leaves_no_process(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with running(tmp_path, settings=own_ports()) as run:
+        wait_until(lambda: all(run.named(*words) for words in PROGRAMS), 120, lambda: run.output)
+        run.process.send_signal(number)
+        assert run.process.wait(10) == code
+        wait_until(lambda: not run.living(), 10, run.living)
