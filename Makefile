@@ -50,6 +50,10 @@ test: install $(STRIPE_CLI) lint  ## lint, then every test on real parts; ARGS g
 faults: install  ## kill -9 the worker KILLS times and Redis RESTARTS times under load
 	KILLS=$${KILLS:-30} RESTARTS=$${RESTARTS:-20} $(BIN)/pytest -s tests/system $(ARGS)
 
+.PHONY: soak
+soak: install  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one
+	$(BIN)/python -m tests.convergence --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)
 	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

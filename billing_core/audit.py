@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.events import StripeEvent
 from billing_core.facts import Fact
+from billing_core.guard import ONE_STATEMENT
 from billing_core.models import BillingEvent
 from billing_core.models.declarative import utc_now
 from billing_core.ordering import SETTLED, Changes, Outcome
@@ -87,11 +88,10 @@ def record_dead(session: Session, event: dict[str, Any], reason: str, error: str
 
 def event_columns(event: StripeEvent) -> dict[str, Any]:
     """Return the facts of an event by BillingEvents' attribute names."""
-    object_id = event.data.object.get("id")
     return {
         "stripe_event_id": event.id,
         "event_type": event.type,
-        "object_id": object_id if isinstance(object_id, str) else None,
+        "object_id": event.object_id,
         "api_version": event.api_version,
         "livemode": event.livemode,
         "stripe_created_at": event.as_of,
@@ -102,7 +102,7 @@ def event_columns(event: StripeEvent) -> dict[str, Any]:
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        session.execute(insert(BillingEvent), rows)
+        session.execute(insert(BillingEvent), rows, execution_options=ONE_STATEMENT)
 
 
 def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:

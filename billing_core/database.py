@@ -75,6 +75,7 @@ def _pool_options(pool_size: int) -> dict[str, Any]:
         "max_overflow": 0,  # the database's connection limit is divided among processes: keep to the share
         "pool_timeout": _CONNECT_SECONDS,
         "pool_pre_ping": True,  # a failover leaves dead connections in the pool
+        "hide_parameters": True,  # they are personal data, and errors end up in logs and dead letters
     }
 
 

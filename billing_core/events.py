@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from billing_core.errors import MalformedEvent
+from billing_core.event_types import THIN
 
 # Until the end of the year 9999, beyond which neither Python nor any of the databases has a date.
 UnixTime = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
@@ -35,6 +36,7 @@ class StripeEvent(msgspec.Struct, frozen=True):
     data: EventData
     api_version: str | None = None
     request: EventRequest | str | None = None  # the ID alone before 2017-05-25
+    related_id: str | None = None  # the object that a thin event is about; its data is empty
 
     @property
     def as_of(self) -> datetime:
@@ -42,12 +44,59 @@ class StripeEvent(msgspec.Struct, frozen=True):
         return datetime.fromtimestamp(self.created, UTC)
 
     @property
+    def object_id(self) -> str | None:
+        """Stripe's ID of the object that the event is about, as far as the event is readable."""
+        found = self.related_id or self.data.object.get("id")
+        return found if isinstance(found, str) else None
+
+    @property
     def cause(self) -> EventRequest:
         """The API call that caused the event; empty for what Stripe did by itself."""
         return self.request if isinstance(self.request, EventRequest) else EventRequest(id=self.request)
 
 
+class RelatedObject(msgspec.Struct):
+    """The object that a thin event is about."""
+
+    id: str
+
+
+class ThinReason(msgspec.Struct):
+    """What caused a thin event."""
+
+    request: EventRequest | None = None
+
+
+class ThinEvent(msgspec.Struct, frozen=True):
+    """An event that names its object and does not carry it. https://docs.stripe.com/api/v2/core/events/object"""
+
+    id: str
+    type: str
+    created: datetime
+    livemode: bool
+    related_object: RelatedObject
+    reason: ThinReason | None = None
+
+    def as_event(self) -> StripeEvent:
+        """Return it in the form of the others, under the type's usual name."""
+        return StripeEvent(
+            id=self.id,
+            type=self.type.removeprefix(THIN),
+            created=int(self.created.timestamp()),
+            livemode=self.livemode,
+            data=EventData(object={}),
+            request=self.reason.request if self.reason else None,
+            related_id=self.related_object.id,
+        )
+
+
+class _Form(msgspec.Struct):
+    object: str = "event"
+
+
+_form_decoder = msgspec.json.Decoder(_Form)
 _decoder = msgspec.json.Decoder(StripeEvent)
+_thin_decoder = msgspec.json.Decoder(ThinEvent)
 
 
 def decode_event(event_id: str, payload: bytes) -> StripeEvent:
@@ -57,6 +106,9 @@ def decode_event(event_id: str, payload: bytes) -> StripeEvent:
         MalformedEvent: it lacks what every event has.
     """
     try:
-        return _decoder.decode(payload.decode())
+        text = payload.decode()
+        if _form_decoder.decode(text).object == "v2.core.event":
+            return _thin_decoder.decode(text).as_event()
+        return _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedEvent(f"{event_id} is no Stripe event: {error}") from error

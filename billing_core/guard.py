@@ -30,6 +30,9 @@ class Held:
 
 ABSENT = Held(None, 0, None)
 
+# The ORM leaves None out of an INSERT, so that rows with None in different columns would need a statement each.
+ONE_STATEMENT = {"render_nulls": True}
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -80,7 +83,8 @@ def _insert(session: Session, kind: Kind, writes: Iterable[Write]) -> dict[str, 
     if not values:
         return {}
     statement = insert(kind.model).returning(kind.attribute(kind.stripe_key), kind.attribute(kind.primary_key))
-    return {stripe_id: own_id for stripe_id, own_id in session.execute(statement, values)}  # noqa: C416  (typed rows)
+    rows = session.execute(statement, values, execution_options=ONE_STATEMENT)
+    return {stripe_id: own_id for stripe_id, own_id in rows}  # noqa: C416  (typed rows)
 
 
 def _update(session: Session, kind: Kind, writes: Sequence[Write]) -> None:

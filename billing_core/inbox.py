@@ -31,6 +31,14 @@ class AcceptedEvent(NamedTuple):
     payload: bytes
 
 
+class Depth(NamedTuple):
+    """How much of a family waits: events not applied, messages queued, seconds since the oldest was queued."""
+
+    inbox: int
+    queue: int
+    oldest_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
     """An event taken up by a worker.
@@ -86,13 +94,7 @@ class AcceptingInbox:
         Raises:
             redis.RedisError: nothing is known to be stored.
         """
-        families = sorted({event.family for event in events})
-        position = {family: number for number, family in enumerate(families, start=1)}
-        keys = [key for family in families for key in (self._keys.inbox(family), self._keys.queue(family))]
-        args: list[str | int | bytes] = [len(families), *map(self._template.message, families)]
-        for event in events:
-            keys.append(self._keys.event(event.event_id))
-            args += (position[event.family], event.event_id, event.payload)
+        keys, args = _acceptance(self._keys, self._template, events)
         answers: list[int] = await self._accept(keys=keys, args=args)
         return [answer == 1 for answer in answers]
 
@@ -104,6 +106,8 @@ class WorkingInbox:
         self._keys = Keys(prefix)
         self._template = template
         self._dedupe_window = dedupe_window
+        self._redis = redis
+        self._accept = redis.register_script(_lua("accept"))
         self._claim = redis.register_script(_lua("claim"))
         self._settle = redis.register_script(_lua("settle"))
         self._postpone = redis.register_script(_lua("postpone"))
@@ -127,6 +131,26 @@ class WorkingInbox:
         """Forget events that became dead letters, so that Stripe's "Resend" is accepted again."""
         self._end(family, event_ids, 0)
 
+    def accept_again(self, events: Sequence[AcceptedEvent]) -> None:
+        """Store and enqueue events once more, though settled or released; those still due stay as they are."""
+        for event in events:
+            key = self._keys.event(event.event_id)
+            if self._redis.get(key) == b"":  # a tombstone; were the key missing, somebody might accept the event now
+                self._redis.delete(key)
+        keys, args = _acceptance(self._keys, self._template, events)
+        self._accept(keys=keys, args=args)
+
+    def depth(self, family: Family) -> Depth:
+        """Return how much waits, and for how long."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.zcard(self._keys.inbox(family))
+        pipeline.llen(self._keys.queue(family))
+        pipeline.zrange(self._keys.inbox(family), 0, 0, withscores=True)
+        pipeline.time()
+        inbox, queue, oldest, (seconds, _) = pipeline.execute()
+        age = seconds - oldest[0][1] / 1000 if oldest else 0.0
+        return Depth(inbox, queue, round(max(age, 0.0), 1))
+
     def postpone(self, family: Family, event_ids: Sequence[str]) -> None:
         """Give events back for a later try; call it right before publishing their message again."""
         self._postpone(keys=[self._keys.inbox(family), self._keys.deliveries], args=list(event_ids))
@@ -146,6 +170,20 @@ class WorkingInbox:
         if event_ids:
             keys = [self._keys.inbox(family), self._keys.deliveries, *map(self._keys.event, event_ids)]
             self._settle(keys=keys, args=[window, *event_ids])
+
+
+def _acceptance(
+    keys: Keys, template: MessageTemplate, events: Sequence[AcceptedEvent]
+) -> tuple[list[str], list[str | int | bytes]]:
+    """Return the accept script's keys and arguments."""
+    families = sorted({event.family for event in events})
+    position = {family: number for number, family in enumerate(families, start=1)}
+    names = [name for family in families for name in (keys.inbox(family), keys.queue(family))]
+    args: list[str | int | bytes] = [len(families), *map(template.message, families)]
+    for event in events:
+        names.append(keys.event(event.event_id))
+        args += (position[event.family], event.event_id, event.payload)
+    return names, args
 
 
 def _claimed(event_id: str, value: bytes, deliveries: int) -> ClaimedEvent:

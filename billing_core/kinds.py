@@ -8,12 +8,37 @@ from typing import Any, cast
 from sqlalchemy import Column, RowMapping, Table
 from sqlalchemy.orm import InstrumentedAttribute
 
-from billing_core.models import Dispute, Invoice, PaymentMethod, Subscription
+from billing_core.models import (
+    BillingCustomer,
+    Dispute,
+    Invoice,
+    InvoicePayment,
+    PaymentMethod,
+    Refund,
+    Subscription,
+)
 from billing_core.ordering import State
-from billing_core.records import DisputeRecord, InvoiceRecord, PaymentMethodRecord, Record, SubscriptionRecord
-from billing_core.shapes import dispute_record, invoice_record, payment_method_record, subscription_record
+from billing_core.records import (
+    CustomerRecord,
+    DisputeRecord,
+    InvoicePaymentRecord,
+    InvoiceRecord,
+    PaymentMethodRecord,
+    Record,
+    RefundRecord,
+    SubscriptionRecord,
+)
+from billing_core.shapes import (
+    customer_record,
+    dispute_record,
+    invoice_payment_record,
+    invoice_record,
+    payment_method_record,
+    refund_record,
+    subscription_record,
+)
 
-Model = type[Subscription] | type[Invoice] | type[PaymentMethod] | type[Dispute]
+Model = type[Subscription | Invoice | PaymentMethod | Dispute | Refund | InvoicePayment | BillingCustomer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +101,14 @@ SUBSCRIPTION = Kind(
     subscription_record,
 )
 INVOICE = Kind(InvoiceRecord, Invoice, "invoice_id", "stripe_invoice_id", "/v1/invoices/", invoice_record)
+INVOICE_PAYMENT = Kind(
+    InvoicePaymentRecord,
+    InvoicePayment,
+    "invoice_payment_id",
+    "stripe_invoice_payment_id",
+    "/v1/invoice_payments/",
+    invoice_payment_record,
+)
 PAYMENT_METHOD = Kind(
     PaymentMethodRecord,
     PaymentMethod,
@@ -85,5 +118,15 @@ PAYMENT_METHOD = Kind(
     payment_method_record,
 )
 DISPUTE = Kind(DisputeRecord, Dispute, "dispute_id", "stripe_dispute_id", "/v1/disputes/", dispute_record)
+REFUND = Kind(RefundRecord, Refund, "refund_id", "stripe_refund_id", "/v1/refunds/", refund_record)
+CUSTOMER = Kind(
+    CustomerRecord,
+    BillingCustomer,
+    "billing_customer_id",
+    "stripe_customer_id",
+    "/v1/customers/",
+    customer_record,
+)
 
-KIND_OF: dict[type[Record], Kind] = {kind.record: kind for kind in (SUBSCRIPTION, INVOICE, PAYMENT_METHOD, DISPUTE)}
+KINDS = (CUSTOMER, SUBSCRIPTION, INVOICE, INVOICE_PAYMENT, PAYMENT_METHOD, DISPUTE, REFUND)
+KIND_OF: dict[type[Record], Kind] = {kind.record: kind for kind in KINDS}

@@ -1,4 +1,8 @@
-"""What an object leaves out and others know: a dispute's customer and invoice, a detached payment method's customer."""
+"""What an object leaves out and others know.
+
+A dispute or refund names neither customer nor invoice, a detached payment method not its former customer, and a
+deleted customer nothing but its ID.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,10 +11,12 @@ from typing import Any
 from billing_core.database import Database
 from billing_core.errors import StripeObjectMissing
 from billing_core.guard import read_held
-from billing_core.kinds import KIND_OF
+from billing_core.kinds import KIND_OF, Kind
 from billing_core.ordering import State
-from billing_core.records import DisputeRecord, PaymentMethodRecord, Record
-from billing_core.stripe_api import StripeApi
+from billing_core.records import CustomerRecord, DisputeRecord, PaymentMethodRecord, Record, RefundRecord
+from billing_core.stripe_api import Fetched, StripeApi
+
+OfCharge = DisputeRecord | RefundRecord
 
 
 def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
@@ -19,7 +25,7 @@ def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
     Raises:
         StripeUnavailable: Stripe did not answer.
     """
-    if isinstance(record, DisputeRecord) and record.stripe_customer_id is None:
+    if isinstance(record, OfCharge) and record.stripe_customer_id is None:
         known = complete_from(_held(database, record), record)
         return known if known.stripe_customer_id else _ask_about_charge(stripe, record)
     if isinstance(record, PaymentMethodRecord) and record.stripe_customer_id is None:
@@ -29,7 +35,7 @@ def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
 
 def complete_from(held: Record | None, record: Record) -> Record:
     """Return the record with what it leaves out and the state held knows."""
-    if isinstance(record, DisputeRecord) and isinstance(held, DisputeRecord):
+    if isinstance(record, OfCharge) and isinstance(held, OfCharge):
         return replace(
             record,
             stripe_customer_id=record.stripe_customer_id or held.stripe_customer_id,
@@ -44,13 +50,34 @@ def as_fetched(held: Record | None, answer: State, seen: datetime) -> State:
     """Return what Stripe answered as a state to hold: completed, and no older than the last state that was seen.
 
     A payment method of no customer any more is detached. Since when, only its event can tell: until that comes, since
-    `seen`, so that the event is not stale, whenever it comes.
+    `seen`, so that the event is not stale, whenever it comes. The same goes for a customer that is deleted.
     """
     record = complete_from(held, answer.record)
     if isinstance(record, PaymentMethodRecord) and answer.record.stripe_customer_id is None:
         known = held.detached_at if isinstance(held, PaymentMethodRecord) else None
         return State(replace(record, detached_at=known or seen), seen)
+    if isinstance(record, CustomerRecord) and record.deleted_at:
+        known = held.deleted_at if isinstance(held, CustomerRecord) else None
+        return State(replace(record, deleted_at=known or seen), seen)
     return State(record, max(answer.as_of, seen))
+
+
+def read_answer(kind: Kind, answer: Fetched) -> State:
+    """Read what Stripe answered, of which a list stands for its first, the newest.
+
+    Raises:
+        StripeObjectMissing: the list is empty.
+        MalformedEvent: something that the row cannot do without is missing.
+    """
+    obj = answer.obj
+    if obj.get("object") == "list":
+        if not obj["data"]:
+            raise StripeObjectMissing(f"Stripe has no {kind.model.__tablename__} in the list asked for")
+        obj = obj["data"][0]
+    record = kind.read(obj)
+    if isinstance(record, CustomerRecord) and obj.get("deleted"):
+        record = replace(record, deleted_at=answer.as_of)
+    return State(record, answer.as_of)
 
 
 def _held(database: Database, record: Record) -> Record | None:
@@ -61,12 +88,15 @@ def _held(database: Database, record: Record) -> Record | None:
     return held.record if held else None
 
 
-def _ask_about_charge(stripe: StripeApi, record: DisputeRecord) -> DisputeRecord:
-    charge = _fetch_or_none(stripe, f"/v1/charges/{record.stripe_charge_id}") or {}
-    invoice = charge.get("invoice")  # API versions before 2025-03-31.basil
-    if invoice is None and (intent := record.stripe_payment_intent_id or charge.get("payment_intent")):
+def _ask_about_charge(stripe: StripeApi, record: OfCharge) -> OfCharge:
+    intent = record.stripe_payment_intent_id
+    # A refund names the charge, or where there is none yet, only the payment intent.
+    path = f"/v1/charges/{record.stripe_charge_id}" if record.stripe_charge_id else f"/v1/payment_intents/{intent}"
+    payment = _fetch_or_none(stripe, path) or {}
+    invoice = payment.get("invoice")  # API versions before 2025-03-31.basil
+    if invoice is None and (intent := intent or payment.get("payment_intent")):
         invoice = _invoice_paid_by(stripe, intent)
-    return replace(record, stripe_customer_id=charge.get("customer"), stripe_invoice_id=invoice)
+    return replace(record, stripe_customer_id=payment.get("customer"), stripe_invoice_id=invoice)
 
 
 def _invoice_paid_by(stripe: StripeApi, payment_intent: str) -> str | None:

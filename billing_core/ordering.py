@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 # With one of these an event is over; the others are taken up again when it is delivered or replayed.
-SETTLED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.TIE, Outcome.FOREIGN})
+SETTLED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.TIE})
 
 # Changed fields by name, each with its value before and after, as JSON can hold it.
 Changes = dict[str, list[Any]]
@@ -80,6 +80,29 @@ def fold(held: State | None, observed: Iterable[T]) -> Fold[T]:
         _fold_one(result, item)
     _drop_overtaken_ties(result)
     return result
+
+
+# Where Stripe cannot be asked: the usual course of a subscription, an invoice, a dispute, a refund or a payment.
+_COURSE = (
+    ("draft", "incomplete", "trialing", "warning_needs_response", "needs_response", "pending", "requires_action"),
+    ("open", "active", "warning_under_review", "under_review"),
+    ("past_due", "unpaid", "paused"),
+    ("uncollectible", "lost", "failed"),
+    ("paid", "won", "succeeded", "warning_closed"),
+)
+_STEP = {status: step for step, statuses in enumerate(_COURSE) for status in statuses}
+
+
+def latest_without_stripe(states: Iterable[State]) -> State:
+    """Choose among states of one moment when Stripe cannot be asked: the furthest on its usual course.
+
+    A guess, but the same one whatever the order of delivery; of two at the same step, the greater text wins.
+    """
+
+    def order(state: State) -> tuple[object, ...]:
+        return state.rank, _STEP.get(getattr(state.record, "status", ""), len(_COURSE)), repr(state.record)
+
+    return max(states, key=order)
 
 
 def changes(before: Record | None, after: Record) -> Changes:

@@ -1,32 +1,112 @@
-"""Whose is this customer? BillingCustomers says; else the customer's metadata at Stripe does, asked once."""
+"""Whose is this object? Its customer's user, as BillingCustomers says; else the customer's metadata at Stripe."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from billing_core.adoption import adopt, orphans_of
 from billing_core.database import Database
 from billing_core.dialects import is_unique_violation
-from billing_core.errors import StripeObjectMissing, StripeUnavailable
+from billing_core.errors import BillingError, StripeObjectMissing, StripeUnavailable
+from billing_core.facts import Fact
+from billing_core.guard import ABSENT, Write, read_held, write_states
+from billing_core.kinds import CUSTOMER
+from billing_core.links import Parents
+from billing_core.missing_parts import read_answer
 from billing_core.models import BillingCustomer, User
-from billing_core.models.declarative import utc_now
-from billing_core.stripe_api import Fetched, StripeApi
-
-# The metadata key under which a customer at Stripe names its user here.
-USER_KEY = "user_id"
+from billing_core.models.declarative import NEVER, utc_now
+from billing_core.ordering import Outcome, State
+from billing_core.records import (
+    CustomerRecord,
+    InvoiceRecord,
+    PaymentMethodRecord,
+    Record,
+    SubscriptionRecord,
+)
+from billing_core.stripe_api import StripeApi
 
 LARGEST_USER_ID = 2**31 - 1  # UserID is an INT; PostgreSQL fails on a larger number instead of finding nothing
 
+NO_USER_OF_OURS = "the customer is deleted or unknown at Stripe, and was no user of ours"
+
+# Their rows cannot be without a user. The others are money that moved, or who somebody is: kept without one too.
+NEED_A_USER = (SubscriptionRecord, InvoiceRecord, PaymentMethodRecord)
+
+
+class UnknownUser(BillingError):
+    """Users has no such user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """What we know of some records' customers.
+
+    Attributes:
+        customers: by Stripe's ID; known is not yet linked to a user.
+        users: those of the users named at Stripe that Users has.
+        app: which of several applications in one Stripe account we are; None if we are the only one.
+    """
+
+    customers: dict[str, BillingCustomer]
+    users: set[int]
+    app: str | None
+
+    def objection(self, fact: Fact) -> tuple[Outcome, str] | None:
+        """Return why the fact may not have an effect here (yet), or None."""
+        customer = self.customers.get(fact.record.stripe_customer_id or "")
+        marks = {fact.app, customer.app if customer else None} - {None, self.app}
+        if self.app and marks:
+            return Outcome.FOREIGN, f"it is marked as application {min(map(str, marks))}'s, not {self.app}'s"
+        if not isinstance(fact.record, NEED_A_USER) or (customer and customer.user_id is not None):
+            return None
+        if customer and customer.deleted_at:
+            return Outcome.FOREIGN, NO_USER_OF_OURS
+        return Outcome.PARKED, "no user is linked to the customer: billing customers link"
+
+    def columns(self, record: Record) -> dict[str, Any]:
+        """Return the columns of a record's row that its customer decides, by attribute name."""
+        customer = self.customers.get(record.stripe_customer_id or "")
+        linked = customer.user_id if customer else None
+        if isinstance(record, CustomerRecord):
+            return {"user_id": linked if linked is not None else self.named(record)}
+        if isinstance(record, PaymentMethodRecord):
+            default = customer.default_payment_method if customer else None
+            return {"user_id": linked, "is_default": record.stripe_payment_method_id == default}
+        return {"user_id": linked}
+
+    def named(self, record: CustomerRecord) -> int | None:
+        """Return the user that the metadata names, if it is one of ours."""
+        if self.app and record.app not in (None, self.app):
+            return None
+        user = _number(record.named_user)
+        return user if user in self.users else None
+
 
 def owners_of(session: Session, customers: Collection[str]) -> dict[str, BillingCustomer]:
-    """Return the customers that we know, by Stripe's ID; known is not yet linked to a user."""
+    """Return the customers that we know, by Stripe's ID."""
+    if not customers:
+        return {}
     query = select(BillingCustomer).where(BillingCustomer.stripe_customer_id.in_(sorted(customers)))
+    query = query.execution_options(populate_existing=True)  # the guarded writes pass the session's objects by
     return {customer.stripe_customer_id: customer for customer in session.scalars(query)}
 
 
-def learn_customers(database: Database, stripe: StripeApi, customers: Collection[str]) -> dict[str, StripeUnavailable]:
+def read_owners(session: Session, records: Iterable[Record], app: str | None) -> Owners:
+    """Look up the customers, and the users that customers name."""
+    records = list(records)
+    customers = owners_of(session, {record.stripe_customer_id for record in records if record.stripe_customer_id})
+    named = {_number(record.named_user) for record in records if isinstance(record, CustomerRecord)} - {None}
+    users = set(session.scalars(select(User.user_id).where(User.user_id.in_(named)))) if named else set()
+    return Owners(customers, users, app)
+
+
+def learn_customers(
+    database: Database, stripe: StripeApi, customers: Collection[str], app: str | None = None
+) -> dict[str, StripeUnavailable]:
     """Ask Stripe about the customers that we do not know, and store the answers. No transaction is open meanwhile.
 
     Returns:
@@ -36,41 +116,64 @@ def learn_customers(database: Database, stripe: StripeApi, customers: Collection
         unknown = sorted(set(customers) - owners_of(session, customers).keys())
     for position, customer in enumerate(unknown):
         try:
-            fetched = stripe.fetch(f"/v1/customers/{customer}")
+            fetched = stripe.fetch(f"{CUSTOMER.path}{customer}")
         except StripeObjectMissing:
-            _store(database, customer, None)
+            _store(database, State(CustomerRecord.gone(customer, utc_now()), utc_now()), app)
         except StripeUnavailable as error:
             return dict.fromkeys(unknown[position:], error)
         else:
-            _store(database, customer, fetched)
+            _store(database, read_answer(CUSTOMER, fetched), app)
     return {}
 
 
-def _store(database: Database, customer: str, fetched: Fetched | None) -> None:
+def link_named(session: Session, facts: Iterable[Fact], owners: Owners) -> None:
+    """Link customers by what even a stale event says: a deleted one names its user in the past only."""
+    newest_first = sorted(facts, key=lambda fact: fact.state.rank, reverse=True)
+    for customer, row in owners_of(session, {fact.object_id for fact in newest_first}).items():
+        if row.user_id is None:
+            told = (fact.record for fact in newest_first if fact.object_id == customer)
+            users = (owners.named(record) for record in told if isinstance(record, CustomerRecord))
+            row.user_id = next((user for user in users if user is not None), None)
+            row.revision += 1
+
+
+def link_customer(session: Session, customer: str, user_id: int) -> int | None:
+    """Make a customer a user's, whatever Stripe says, with the rows that had none; return the user that it was.
+
+    Raises:
+        UnknownUser: Users has no such user.
+    """
+    if session.get(User, user_id) is None:
+        raise UnknownUser(f"Users has no UserID {user_id}: {customer} was not linked")
+    known = owners_of(session, [customer]).get(customer)
+    former = known.user_id if known else None
+    if known:
+        known.user_id = user_id
+        known.revision += 1
+    else:
+        session.add(BillingCustomer(stripe_customer_id=customer, user_id=user_id, as_of=NEVER))
+    session.flush()
+    adopt(session, orphans_of(session, Parents(customers={customer})))
+    return former
+
+
+def _store(database: Database, state: State, app: str | None) -> None:
     try:
         with database.write() as session:
-            if not owners_of(session, [customer]):
-                session.execute(insert(BillingCustomer), [_row(session, customer, fetched)])
+            _write_unless_known(session, state, app)
     except IntegrityError as error:
         if not is_unique_violation(error):  # else another worker stored the same answer first
             raise
 
 
-def _row(session: Session, customer: str, fetched: Fetched | None) -> dict[str, Any]:
-    if fetched is None or fetched.obj.get("deleted"):
-        return {"stripe_customer_id": customer, "deleted_at": fetched.as_of if fetched else utc_now()}
-    settings = fetched.obj.get("invoice_settings") or {}
-    return {
-        "stripe_customer_id": customer,
-        "user_id": _user(session, fetched.obj),
-        "default_payment_method": settings.get("default_payment_method"),
-        "as_of": fetched.as_of,
-    }
+def _write_unless_known(session: Session, state: State, app: str | None) -> None:
+    customer = CUSTOMER.stripe_id(state.record)
+    if not read_held(session, CUSTOMER, [customer]):
+        columns = read_owners(session, [state.record], app).columns(state.record)
+        write_states(session, CUSTOMER, [Write(ABSENT, state, None, columns)])
 
 
-def _user(session: Session, obj: dict[str, Any]) -> int | None:
-    """Return the user that the metadata names, if it is one of ours."""
-    named = (obj.get("metadata") or {}).get(USER_KEY, "")
-    if not (named.isascii() and named.isdigit() and int(named) <= LARGEST_USER_ID):
+def _number(named: str | None) -> int | None:
+    if named is None or not (named.isascii() and named.isdigit() and int(named) <= LARGEST_USER_ID):
         return None
-    return session.scalar(select(User.user_id).where(User.user_id == int(named)))
+    return int(named)

@@ -4,17 +4,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from billing_core.adoption import adopt, orphans_of
 from billing_core.apply import Applied, apply_facts, apply_fetched
 from billing_core.database import Database
 from billing_core.errors import RaceLost, RetryLater, StripeObjectMissing, StripeUnavailable
-from billing_core.facts import Fact
+from billing_core.facts import Fact, Notice
 from billing_core.guard import ABSENT, Held, read_held
-from billing_core.kinds import Kind
-from billing_core.links import Parents, adopt, orphans_of
-from billing_core.missing_parts import as_fetched, complete
-from billing_core.ordering import Outcome, State
+from billing_core.kinds import CUSTOMER, Kind
+from billing_core.links import Parents
+from billing_core.missing_parts import as_fetched, complete, read_answer
+from billing_core.ordering import Outcome, State, fold, latest_without_stripe
 from billing_core.owners import learn_customers
+from billing_core.records import InvoiceRecord
 from billing_core.retry import named_database_errors, retry_blips
+from billing_core.shapes import app_of
 from billing_core.stripe_api import StripeApi
 
 
@@ -29,12 +32,14 @@ class Processed:
 class Processor:
     """Applies facts, from whatever source they come."""
 
-    def __init__(self, database: Database, stripe: StripeApi) -> None:
+    def __init__(self, database: Database, stripe: StripeApi, app: str | None = None) -> None:
+        """Take the application that we are among several in one Stripe account, or None for the only one."""
         self._database = database
         self._stripe = stripe
+        self._app = app
 
-    def process(self, facts: Sequence[Fact]) -> Processed:
-        """Apply the facts and commit.
+    def process(self, told: Sequence[Fact | Notice]) -> Processed:
+        """Apply what the events tell and commit.
 
         Raises:
             DatabaseUnavailable: none of them is known to be applied; all are safe to try again.
@@ -42,36 +47,70 @@ class Processor:
             Exception: one of them is poison; none is applied.
         """
         processed = Processed()
-        facts = self._prepare(facts, processed)
+        facts = self._prepare(told, processed)
         if facts:
             applied = self._commit(facts)
             processed.outcomes |= applied.outcomes
             self._adopt(applied.parents | self._settle_ties(applied.ties, processed))
         return processed
 
-    def _prepare(self, facts: Sequence[Fact], processed: Processed) -> list[Fact]:
+    def _prepare(self, told: Sequence[Fact | Notice], processed: Processed) -> list[Fact]:
         """Ask Stripe for what the facts leave out; those it cannot answer now are put off, the others are not."""
         completed = list[Fact]()
-        for fact in facts:
+        for one in told:
             try:
+                fact = self._fetch(one) if isinstance(one, Notice) else one
                 with named_database_errors():
                     record = complete(self._database, self._stripe, fact.record)
             except StripeUnavailable as error:
-                processed.later[fact.event.id] = error
+                processed.later[one.event.id] = error
             else:
                 completed.append(replace(fact, record=record))
-        customers = {customer for fact in completed if (customer := fact.record.stripe_customer_id)}
+        customers = {
+            customer for fact in completed if fact.kind is not CUSTOMER and (customer := fact.record.stripe_customer_id)
+        }
         with named_database_errors():
-            unanswered = learn_customers(self._database, self._stripe, customers)
+            unanswered = learn_customers(self._database, self._stripe, customers, self._app)
         for fact in completed:
             if trouble := unanswered.get(fact.record.stripe_customer_id or ""):
                 processed.later[fact.event.id] = trouble
         return [fact for fact in completed if fact.event.id not in processed.later]
 
+    def _fetch(self, notice: Notice) -> Fact:
+        """Turn a notice into a fact by asking Stripe, whose answer is no older than the event."""
+        try:
+            fetched = self._stripe.fetch(notice.query.path, **notice.query.params)
+        except StripeObjectMissing:
+            return self._gone(notice)
+        answer = read_answer(notice.kind, fetched)
+        held = self._held(notice.kind, notice.kind.stripe_id(answer.record))
+        state = as_fetched(held.record, answer, notice.event.as_of)
+        return Fact(
+            notice.event,
+            state.record,
+            notice.payload,
+            notice.received_at,
+            notice.attempts,
+            app_of(fetched.obj),
+            state.as_of,
+        )
+
+    def _gone(self, notice: Notice) -> Fact:
+        """A draft invoice that was deleted leaves nothing at Stripe: all we know of it is what we hold."""
+        held = self._held(notice.kind, notice.event.object_id or "")
+        if not isinstance(held.record, InvoiceRecord):
+            raise StripeObjectMissing(f"{notice.event.id}: Stripe has no {notice.event.object_id}, and neither have we")
+        record = replace(held.record, status="deleted")
+        return Fact(notice.event, record, notice.payload, notice.received_at, notice.attempts)
+
+    def _held(self, kind: Kind, object_id: str) -> Held:
+        with named_database_errors(), self._database.read() as session:
+            return read_held(session, kind, [object_id]).get(object_id, ABSENT)
+
     @retry_blips
     def _commit(self, facts: Sequence[Fact]) -> Applied:
         with named_database_errors(), self._database.write() as session:
-            return apply_facts(session, facts)
+            return apply_facts(session, facts, self._app)
 
     def _settle_ties(self, ties: Sequence[Fact], processed: Processed) -> Parents:
         parents = Parents()
@@ -80,32 +119,36 @@ class Processor:
             by_object[fact.kind, fact.object_id].append(fact)
         for (kind, object_id), facts in by_object.items():
             try:
-                parents |= self._settle_tie(kind, object_id, facts)
+                applied = self._settle_tie(kind, object_id, facts)
             except (StripeUnavailable, RaceLost) as error:
                 processed.later |= {fact.event.id: error for fact in facts}
             else:
-                processed.outcomes |= {fact.event.id: Outcome.TIE for fact in facts}
+                processed.outcomes |= applied.outcomes
+                parents |= applied.parents
+                # Tied once more with what came while we asked: the next delivery decides.
+                processed.later |= {fact.event.id: RaceLost(f"{fact.event.id}: tied again") for fact in applied.ties}
         return parents
 
     @retry_blips
-    def _settle_tie(self, kind: Kind, object_id: str, facts: Sequence[Fact]) -> Parents:
+    def _settle_tie(self, kind: Kind, object_id: str, facts: Sequence[Fact]) -> Applied:
         """Let Stripe say which of the states of one second is the truth; start over if our row moves meanwhile."""
-        with named_database_errors(), self._database.read() as session:
-            held = read_held(session, kind, [object_id]).get(object_id, ABSENT)
+        held = self._held(kind, object_id)
+        if not fold(held.state, facts).ties:  # overtaken meanwhile by a newer event, which no answer may overwrite
+            return self._commit(facts)
         state = self._truth(kind, object_id, held, facts)
         with named_database_errors(), self._database.write() as session:
-            return apply_fetched(session, kind, held, state, facts)
+            return apply_fetched(session, kind, held, state, facts, self._app)
 
     def _truth(self, kind: Kind, object_id: str, held: Held, facts: Sequence[Fact]) -> State:
         """Fetch the object; what we have seen of it happened before, so the answer is no older than that."""
         seen = [fact.state for fact in facts] + ([held.state] if held.state else [])
+        if not self._stripe.configured:
+            return latest_without_stripe(seen)
         try:
             fetched = self._stripe.fetch(f"{kind.path}{object_id}")
         except StripeObjectMissing:
-            # Gone at Stripe, so there is no truth to ask for: any order will do that does not depend on arrival.
-            return max(seen, key=lambda state: (state.rank, repr(state.record)))
-        answer = State(kind.read(fetched.obj), fetched.as_of)
-        return as_fetched(held.record, answer, max(state.as_of for state in seen))
+            return latest_without_stripe(seen)
+        return as_fetched(held.record, read_answer(kind, fetched), max(state.as_of for state in seen))
 
     @retry_blips
     def _adopt(self, parents: Parents) -> None:

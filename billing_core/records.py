@@ -5,11 +5,12 @@ Amounts are integers in the currency's minor unit; times are aware UTC datetimes
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 # Once a subscription says this it is over: no later state can follow. https://docs.stripe.com/api/subscriptions/object
 ENDED_SUBSCRIPTION = frozenset({"canceled", "incomplete_expired"})
 ENDED_INVOICE = frozenset({"void", "deleted"})
+ENDED_INVOICE_PAYMENT = frozenset({"canceled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,93 @@ class DisputeRecord:
         return False
 
 
-Record = SubscriptionRecord | InvoiceRecord | PaymentMethodRecord | DisputeRecord
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRecord:
+    """A row of Refunds, without our own IDs. Like a dispute, it names neither customer nor invoice."""
+
+    stripe_refund_id: str
+    stripe_charge_id: str | None
+    stripe_payment_intent_id: str | None
+    stripe_customer_id: str | None = None
+    stripe_invoice_id: str | None = None
+    amount: int
+    currency: str
+    status: str
+    reason: str | None
+    failure_reason: str | None
+    stripe_created_at: datetime
+
+    @property
+    def terminal(self) -> bool:
+        """A refund that succeeded can still fail, so none is final."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicePaymentRecord:
+    """A row of InvoicePayments, without our own IDs: which payment paid which invoice."""
+
+    stripe_invoice_payment_id: str
+    stripe_invoice_id: str
+    stripe_payment_intent_id: str | None
+    stripe_charge_id: str | None
+    amount_paid: int | None
+    amount_requested: int | None
+    currency: str
+    status: str
+    paid_at: datetime | None
+    stripe_created_at: datetime
+
+    @property
+    def stripe_customer_id(self) -> None:
+        """It names no customer: it is its invoice's."""
+        return
+
+    @property
+    def terminal(self) -> bool:
+        """Whether Stripe can never change the status again."""
+        return self.status in ENDED_INVOICE_PAYMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRecord:
+    """A row of BillingCustomers as Stripe tells it.
+
+    `named_user` and `app` are the `user_id` and the `app` in the customer's metadata.
+    """
+
+    stripe_customer_id: str
+    named_user: str | None
+    app: str | None
+    default_payment_method: str | None
+    deleted_at: datetime | None
+
+    @classmethod
+    def gone(cls, stripe_customer_id: str, deleted_at: datetime) -> Self:
+        """A customer that Stripe does not know (any more)."""
+        return cls(
+            stripe_customer_id=stripe_customer_id,
+            named_user=None,
+            app=None,
+            default_payment_method=None,
+            deleted_at=deleted_at,
+        )
+
+    @property
+    def terminal(self) -> bool:
+        """Whether Stripe can never change it again."""
+        return self.deleted_at is not None
+
+
+Record = (
+    SubscriptionRecord
+    | InvoiceRecord
+    | PaymentMethodRecord
+    | DisputeRecord
+    | RefundRecord
+    | InvoicePaymentRecord
+    | CustomerRecord
+)
 
 
 def values_of(record: Record) -> dict[str, Any]:

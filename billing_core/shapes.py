@@ -1,8 +1,11 @@
 """Stripe objects of any API version, read by the presence of fields and never by a version number.
 
 Since 2025-03-31.basil the current period is on the subscription's items, and an invoice names its subscription
-under `parent`. Before 2018-11-08 an invoice had no `status` but `paid` and `forgiven`, and `date` for
-`created`. https://docs.stripe.com/changelog/basil  https://docs.stripe.com/upgrades
+under `parent`. Before 2019 the means to pay was a source, an invoice had `date` for `created`, and a subscription
+told the moment of its end only as `cancel_at_period_end`. Before 2018-11-08 an invoice had no `status` but `paid`
+and `forgiven`. https://docs.stripe.com/changelog  tests/eras has a body of each version.
+
+Each reader raises MalformedEvent, naming the object and the field, for what our row cannot do without.
 """
 
 from collections.abc import Mapping
@@ -10,17 +13,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing_core.errors import MalformedEvent
-from billing_core.records import DisputeRecord, InvoiceRecord, PaymentMethodRecord, SubscriptionRecord
+from billing_core.records import (
+    CustomerRecord,
+    DisputeRecord,
+    InvoicePaymentRecord,
+    InvoiceRecord,
+    PaymentMethodRecord,
+    RefundRecord,
+    SubscriptionRecord,
+)
 
 StripeObject = Mapping[str, Any]
 
+# The metadata keys under which a customer at Stripe names its user here, and any object the application it is of.
+USER_KEY = "user_id"
+APP_KEY = "app"
+
 
 def subscription_record(obj: StripeObject) -> SubscriptionRecord:
-    """Read a subscription. https://docs.stripe.com/api/subscriptions/object
-
-    Raises:
-        MalformedEvent: something that the row cannot do without is missing.
-    """
+    """Read a subscription. https://docs.stripe.com/api/subscriptions/object"""
     items = _items(obj)
     start, end = _current_period(obj, items)
     first = items[0] if items else obj
@@ -33,22 +44,18 @@ def subscription_record(obj: StripeObject) -> SubscriptionRecord:
         cancel_at_period_end=bool(obj.get("cancel_at_period_end")),
         stripe_price_id=_id(first.get("price") or first.get("plan")),
         quantity=first.get("quantity"),
-        cancel_at=_time(obj.get("cancel_at")),
+        cancel_at=_cancel_at(obj, end),
         canceled_at=_time(obj.get("canceled_at")),
         ended_at=_time(obj.get("ended_at")),
         trial_end=_time(obj.get("trial_end")),
-        default_payment_method=_id(obj.get("default_payment_method")),
+        default_payment_method=_id(obj.get("default_payment_method") or obj.get("default_source")),
         latest_invoice=_id(obj.get("latest_invoice")),
         stripe_created_at=_need_time(obj, "created"),
     )
 
 
 def invoice_record(obj: StripeObject) -> InvoiceRecord:
-    """Read an invoice. https://docs.stripe.com/api/invoices/object
-
-    Raises:
-        MalformedEvent: something that the row cannot do without is missing.
-    """
+    """Read an invoice. https://docs.stripe.com/api/invoices/object"""
     due = _need(obj, "amount_due")
     paid = obj.get("amount_paid", due if obj.get("paid") else 0)
     return InvoiceRecord(
@@ -79,9 +86,6 @@ def payment_method_record(obj: StripeObject, detached_at: datetime | None = None
     Args:
         obj: the payment method.
         detached_at: when it was detached, which only an event can tell; the object then names no customer.
-
-    Raises:
-        MalformedEvent: something that the row cannot do without is missing.
     """
     type_ = _need(obj, "type")
     details = obj.get(type_) or {}
@@ -98,11 +102,7 @@ def payment_method_record(obj: StripeObject, detached_at: datetime | None = None
 
 
 def dispute_record(obj: StripeObject) -> DisputeRecord:
-    """Read a dispute. https://docs.stripe.com/api/disputes/object
-
-    Raises:
-        MalformedEvent: something that the row cannot do without is missing.
-    """
+    """Read a dispute. https://docs.stripe.com/api/disputes/object"""
     return DisputeRecord(
         stripe_dispute_id=_need(obj, "id"),
         stripe_charge_id=_need_id(obj, "charge"),
@@ -114,6 +114,63 @@ def dispute_record(obj: StripeObject) -> DisputeRecord:
         evidence_due_by=_time((obj.get("evidence_details") or {}).get("due_by")),
         stripe_created_at=_need_time(obj, "created"),
     )
+
+
+def refund_record(obj: StripeObject) -> RefundRecord:
+    """Read a refund. https://docs.stripe.com/api/refunds/object"""
+    return RefundRecord(
+        stripe_refund_id=_need(obj, "id"),
+        stripe_charge_id=_id(obj.get("charge")),
+        stripe_payment_intent_id=_id(obj.get("payment_intent")),
+        amount=_need(obj, "amount"),
+        currency=_need(obj, "currency").upper(),
+        status=obj.get("status") or "succeeded",  # before 2015 there was none: a refund was done when it was made
+        reason=obj.get("reason"),
+        failure_reason=obj.get("failure_reason"),
+        stripe_created_at=_need_time(obj, "created"),
+    )
+
+
+def invoice_payment_record(obj: StripeObject) -> InvoicePaymentRecord:
+    """Read an invoice payment, which exists since 2025-03-31. https://docs.stripe.com/api/invoice-payment/object"""
+    payment = obj.get("payment") or {}
+    return InvoicePaymentRecord(
+        stripe_invoice_payment_id=_need(obj, "id"),
+        stripe_invoice_id=_need_id(obj, "invoice"),
+        stripe_payment_intent_id=_id(payment.get("payment_intent")),
+        stripe_charge_id=_id(payment.get("charge")),
+        amount_paid=obj.get("amount_paid"),
+        amount_requested=obj.get("amount_requested"),
+        currency=_need(obj, "currency").upper(),
+        status=_need(obj, "status"),
+        paid_at=_time((obj.get("status_transitions") or {}).get("paid_at")),
+        stripe_created_at=_need_time(obj, "created"),
+    )
+
+
+def customer_record(obj: StripeObject, deleted_at: datetime | None = None) -> CustomerRecord:
+    """Read a customer; of a deleted one Stripe keeps the ID only. https://docs.stripe.com/api/customers/object
+
+    Args:
+        obj: the customer.
+        deleted_at: when it was deleted, which only an event can tell.
+    """
+    settings, metadata = obj.get("invoice_settings") or {}, obj.get("metadata") or {}
+    default = settings.get("default_payment_method") or obj.get("default_source")
+    return CustomerRecord(
+        stripe_customer_id=_need(obj, "id"),
+        named_user=metadata.get(USER_KEY),
+        app=metadata.get(APP_KEY),
+        # Deletion detaches every payment method, also where the event still tells of one.
+        default_payment_method=None if deleted_at else _id(default),
+        deleted_at=deleted_at,
+    )
+
+
+def app_of(obj: StripeObject) -> str | None:
+    """Return the application that the object's metadata names: several may share one Stripe account."""
+    app: str | None = (obj.get("metadata") or {}).get(APP_KEY)
+    return app
 
 
 def _items(obj: StripeObject) -> list[StripeObject]:
@@ -132,6 +189,13 @@ def _current_period(obj: StripeObject, items: list[StripeObject]) -> tuple[datet
     start = max(_need_time(item, "current_period_start") for item in items)
     ends = [_need_time(item, "current_period_end") for item in items]
     return start, min((end for end in ends if end > start), default=start)
+
+
+def _cancel_at(obj: StripeObject, period_end: datetime) -> datetime | None:
+    # Has a name of its own since March 2019. If it is there and null, Stripe has said so.
+    if "cancel_at" not in obj and obj.get("cancel_at_period_end"):
+        return period_end
+    return _time(obj.get("cancel_at"))
 
 
 def _invoice_subscription(obj: StripeObject) -> str | None:

@@ -44,6 +44,11 @@ class StripeApi:
                 http_client=stripe.RequestsClient(timeout=timeout),
             )
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is a key to ask with."""
+        return self._client is not None
+
     def fetch(self, path: str, **params: Any) -> Fetched:
         """GET an object or a list.
 

@@ -5,7 +5,7 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
-from config.queues import MAINTENANCE_QUEUE, QUEUES, SWEEP_TASK
+from config.queues import MAINTENANCE_QUEUE, QUEUES, SWEEP_TASK, Family
 from config.settings import Settings
 
 # A stuck Redis must fail a call, not hold a worker for the 40 s and more that kombu's defaults take.
@@ -58,7 +58,7 @@ def _messages() -> dict[str, Any]:
         "task_default_queue": MAINTENANCE_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_create_missing_queues": False,
-        "task_routes": {SWEEP_TASK: {"queue": MAINTENANCE_QUEUE}},
+        "task_routes": {SWEEP_TASK: {"queue": MAINTENANCE_QUEUE}, **{name: {"queue": name} for name in Family}},
         "enable_utc": True,
         "worker_send_task_events": True,  # Flower
         "task_send_sent_event": False,  # the inbox script, not Celery, enqueues events
@@ -73,6 +73,7 @@ def _broker(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,  # Redis at maxmemory must not end the worker
         "broker_transport_options": {
             "global_keyprefix": settings.queue_prefix,
+            "body_encoding": None,  # plain JSON: the sweep reads the event IDs of a retry too
             "priority_steps": [0],  # one list a queue: FIFO, and the sweep can see its oldest message
             "visibility_timeout": settings.visibility_timeout,
             "unacked_restore_interval": 1,

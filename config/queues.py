@@ -10,6 +10,8 @@ class Family(StrEnum):
     INVOICE = "stripe.invoice"
     PAYMENT_METHOD = "stripe.payment_method"
     DISPUTE = "stripe.dispute"
+    REFUND = "stripe.refund"
+    CUSTOMER = "stripe.customer"
 
 
 SWEEP_TASK = "billing.sweep"

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     # Braces make a hash tag: a Redis Cluster keeps all our keys in one slot, as a script demands.
     queue_prefix: str = Field("{billing}:", pattern=r"\{[^{}]+\}")
 
+    app: str | None = None
+
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
     flower_port: Port = 5555

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from billing_core import metrics
-from billing_core.event_types import FAMILY_OF
+from billing_core.event_types import family_of
 from billing_core.inbox import AcceptedEvent
 from ingest.accept import Acceptor, InboxUnavailable
 from ingest.signature import BadSignature, SignatureVerifier
@@ -95,7 +95,7 @@ class WebhookEndpoint:
         return envelope
 
     async def _accept(self, envelope: Envelope, body: bytes) -> Response:
-        family = FAMILY_OF.get(envelope.type)
+        family = family_of(envelope.type)
         if family is None:
             metrics.UNHANDLED.inc()
             return _json({"received": True, "ignored": "event type not handled"})

@@ -10,9 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from billing_core import audit
 from billing_core.errors import BillingError, DatabaseUnavailable, NeverRetry, RaceLost, WorkerKilled
 from billing_core.events import decode_event
-from billing_core.facts import Fact
+from billing_core.facts import Fact, Notice, Query
 from billing_core.inbox import ClaimedEvent
 from billing_core.retry import named_database_errors
+from billing_core.shapes import app_of
 from config.queues import Family
 from workers import handlers
 from workers.runtime import Runtime
@@ -27,7 +28,7 @@ def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> list[st
         The events to try again later. What is not among them is over: applied, stale, parked, foreign or dead.
     """
     claimed = here.inbox.claim(event_ids)
-    later, dead, facts = list[str](), list[str](), list[Fact]()
+    later, dead, facts = list[str](), list[str](), list[Fact | Notice]()
     for one in claimed:
         try:
             facts.append(_read(one, here.settings.max_deliveries))
@@ -42,14 +43,18 @@ def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> list[st
     return later
 
 
-def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact:
+def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact | Notice:
     if claimed.deliveries > max_deliveries:
         raise WorkerKilled(f"{claimed.event_id}: its worker died {claimed.deliveries - 1} times while applying it")
     event = decode_event(claimed.event_id, claimed.payload)
-    return Fact(event, handlers.read(event), claimed.payload.decode(), claimed.accepted_at, claimed.deliveries)
+    kind, told = handlers.read(event)
+    payload = claimed.payload.decode()
+    if isinstance(told, Query):
+        return Notice(event, kind, told, payload, claimed.accepted_at, claimed.deliveries)
+    return Fact(event, told, payload, claimed.accepted_at, claimed.deliveries, app_of(event.data.object))
 
 
-def _apply(here: Runtime, facts: Sequence[Fact], later: list[str]) -> list[tuple[str, Exception]]:
+def _apply(here: Runtime, facts: Sequence[Fact | Notice], later: list[str]) -> list[tuple[str, Exception]]:
     """Apply the facts; append the IDs to try again to `later`, and return those that failed for good."""
     if not facts:
         return []
@@ -122,7 +127,7 @@ def _storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _log(facts: Sequence[Fact], outcomes: dict[str, str]) -> None:
+def _log(facts: Sequence[Fact | Notice], outcomes: dict[str, str]) -> None:
     now = datetime.now(UTC)
     for fact in facts:
         if outcome := outcomes.get(fact.event.id):
@@ -132,6 +137,6 @@ def _log(facts: Sequence[Fact], outcomes: dict[str, str]) -> None:
                 outcome=outcome,
                 event_id=fact.event.id,
                 event_type=fact.event.type,
-                object_id=fact.object_id,
+                object_id=fact.event.object_id,
                 lag_s=round(lag, 3),
             )

@@ -39,4 +39,4 @@ def runtime() -> Runtime:
         max_retries=settings.stripe_max_retries,
     )
     inbox = WorkingInbox(redis, settings.queue_prefix, MessageTemplate(app), settings.dedupe_window)
-    return Runtime(settings, inbox, database, Processor(database, stripe))
+    return Runtime(settings, inbox, database, Processor(database, stripe, settings.app))

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from celery import Task
 
+from billing_core.parked import redrive
 from billing_core.retry import countdown
 from config.queues import SWEEP_TASK, Family
 from workers.app import app
@@ -38,10 +39,24 @@ def dispute(self: Task[Any, None], event_ids: list[str]) -> None:
     _apply(self, Family.DISPUTE, event_ids)
 
 
+@app.task(name=Family.REFUND, bind=True, max_retries=None)
+def refund(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about refunds."""
+    _apply(self, Family.REFUND, event_ids)
+
+
+@app.task(name=Family.CUSTOMER, bind=True, max_retries=None)
+def customer(self: Task[Any, None], event_ids: list[str]) -> None:
+    """Apply events about customers."""
+    _apply(self, Family.CUSTOMER, event_ids)
+
+
 @app.task(name=SWEEP_TASK)
 def sweep() -> None:
-    """Queue again whatever Celery or Redis' queue lost."""
+    """Queue again whatever Celery or Redis' queue lost, and what was parked and has an owner by now."""
     here = runtime()
+    if owned := redrive(here.database, here.inbox):
+        log.info("parked.requeued", count=len(owned), event_ids=owned)
     for family in Family:
         if stranded := here.inbox.sweep(family, here.settings.stall_time):
             log.warning("sweep.requeued", family=family, count=len(stranded), event_ids=stranded)

@@ -16,6 +16,7 @@ class BillingCustomer(Versioned, Model):
     stripe_customer_id: Mapped[str] = mapped_column("StripeCustomerID", StripeId(), unique=True)
     user_id: Mapped[int | None] = mapped_column("UserID", ForeignKey("Users.UserID"), index=True)
     # What Stripe says, kept as it is: the user may not be ours, or not be there yet.
+    app: Mapped[str | None] = mapped_column("App", Unicode(500))
     named_user: Mapped[str | None] = mapped_column("NamedUser", Unicode(500))
     default_payment_method: Mapped[str | None] = mapped_column("DefaultPaymentMethod", StripeId())
     deleted_at: Mapped[datetime | None] = mapped_column("DeletedAt")

@@ -72,6 +72,7 @@ def _create_billing_customers() -> None:
         _key("BillingCustomerID"),
         _stripe_id("StripeCustomerID", nullable=False),
         _number("UserID"),
+        _text("App", 500, nullable=True),
         _text("NamedUser", 500, nullable=True),
         _stripe_id("DefaultPaymentMethod"),
         _moment("DeletedAt"),

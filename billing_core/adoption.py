@@ -1,0 +1,179 @@
+"""Children that came before their parents are linked when the parent comes: in their rows and in BillingEvents.
+
+A child's row can be linked and an event of it not: the event was stale, so that it left the row alone. And which
+payment method is its customer's default is known to the customer only.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, true, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.links import Parents
+from billing_core.models import (
+    BillingCustomer,
+    BillingEvent,
+    Dispute,
+    Invoice,
+    InvoicePayment,
+    PaymentMethod,
+    Refund,
+    Subscription,
+)
+
+OfInvoice = type[Dispute] | type[Refund] | type[InvoicePayment]
+OF_INVOICE: dict[OfInvoice, InstrumentedAttribute[str]] = {
+    Dispute: Dispute.stripe_dispute_id,
+    Refund: Refund.stripe_refund_id,
+    InvoicePayment: InvoicePayment.stripe_invoice_payment_id,
+}
+OF_CUSTOMER: tuple[type[Dispute | Refund | BillingEvent], ...] = (Dispute, Refund, BillingEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Stripe's IDs of rows that lack a parent which we hold by now, or contradict their customer."""
+
+    invoices: Sequence[str] = ()
+    of_invoices: dict[OfInvoice, Sequence[str]] = field(default_factory=dict)
+    defaults: Sequence[str] = ()
+    customers: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.invoices or self.of_invoices or self.defaults or self.customers)
+
+
+def orphans_of(session: Session, parents: Parents) -> Orphans:
+    """Return what is not linked yet of these parents' children, as far as we hold the parents: most often nothing."""
+    of_invoices: dict[OfInvoice, Sequence[str]] = {}
+    if parents.subscriptions or parents.invoices:
+        found = {model: _of_invoices(session, model, parents) for model in OF_INVOICE}
+        of_invoices = {model: stripe_ids for model, stripe_ids in found.items() if stripe_ids}
+    return Orphans(
+        _invoices(session, parents.subscriptions),
+        of_invoices,
+        _defaults(session, parents.customers),
+        _customers(session, parents.customers),
+    )
+
+
+def adopt(session: Session, orphans: Orphans) -> None:
+    """Link them."""
+    if orphans.invoices:
+        _adopt_invoices(session, orphans.invoices)
+    for model, stripe_ids in orphans.of_invoices.items():
+        _adopt_of_invoices(session, model, stripe_ids)
+    if orphans.defaults:
+        _turn(session, PaymentMethod.stripe_payment_method_id.in_(orphans.defaults))
+    if orphans.customers:
+        _adopt_of_customers(session, orphans.customers)
+
+
+def _invoices(session: Session, subscriptions: Collection[str]) -> Sequence[str]:
+    if not subscriptions:
+        return ()
+    lacking = or_(Invoice.subscription_id.is_(None), _event_of(Invoice.stripe_invoice_id, _NO_SUBSCRIPTION))
+    query = select(Invoice.stripe_invoice_id).join(Subscription, _SUBSCRIPTION_OF_INVOICE)
+    return session.scalars(query.where(Invoice.stripe_subscription_id.in_(sorted(subscriptions)), lacking)).all()
+
+
+def _of_invoices(session: Session, model: OfInvoice, parents: Parents) -> Sequence[str]:
+    key = OF_INVOICE[model]
+    children = or_(
+        Invoice.stripe_invoice_id.in_(sorted(parents.invoices)),
+        Invoice.stripe_subscription_id.in_(sorted(parents.subscriptions)),
+    )
+    lacking = or_(_lacks_parents(model), _event_of(key, _lacks_parents(BillingEvent)))
+    query = select(key).join(Invoice, Invoice.stripe_invoice_id == model.stripe_invoice_id)
+    return session.scalars(query.where(children, lacking)).all()
+
+
+def _defaults(session: Session, customers: Collection[str]) -> Sequence[str]:
+    """Return the payment methods whose `is_default` is not what their customer says."""
+    if not customers:
+        return ()
+    says = and_(
+        BillingCustomer.default_payment_method.is_not(None),
+        BillingCustomer.default_payment_method == PaymentMethod.stripe_payment_method_id,
+    )
+    says_not = or_(
+        BillingCustomer.default_payment_method.is_(None),
+        BillingCustomer.default_payment_method != PaymentMethod.stripe_payment_method_id,
+    )
+    wrong = or_(and_(PaymentMethod.is_default.is_(True), says_not), and_(PaymentMethod.is_default.is_(False), says))
+    query = select(PaymentMethod.stripe_payment_method_id).join(
+        BillingCustomer, BillingCustomer.stripe_customer_id == PaymentMethod.stripe_customer_id
+    )
+    return session.scalars(query.where(PaymentMethod.stripe_customer_id.in_(sorted(customers)), wrong)).all()
+
+
+def _customers(session: Session, customers: Collection[str]) -> Sequence[str]:
+    """Return the customers with a user of whose money we hold rows without one."""
+    if not customers:
+        return ()
+    orphaned = [
+        exists().where(model.stripe_customer_id == BillingCustomer.stripe_customer_id, model.user_id.is_(None))
+        for model in OF_CUSTOMER
+    ]
+    query = select(BillingCustomer.stripe_customer_id).where(
+        BillingCustomer.stripe_customer_id.in_(sorted(customers)), BillingCustomer.user_id.is_not(None), or_(*orphaned)
+    )
+    return session.scalars(query).all()
+
+
+_SUBSCRIPTION_OF_INVOICE = Subscription.stripe_subscription_id == Invoice.stripe_subscription_id
+_NO_SUBSCRIPTION = BillingEvent.subscription_id.is_(None)
+
+
+def _lacks_parents(row: Any) -> ColumnElement[bool]:
+    """Whether a row or event lacks its invoice, or the subscription that the invoice has by now."""
+    subscribed = exists().where(_SUBSCRIPTION_OF_INVOICE).correlate(Invoice)
+    return or_(row.invoice_id.is_(None), and_(row.subscription_id.is_(None), subscribed))
+
+
+def _event_of(object_id: InstrumentedAttribute[str], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(BillingEvent.object_id == object_id, condition)
+
+
+def _adopt_invoices(session: Session, invoices: Sequence[str]) -> None:
+    parent = select(Subscription.subscription_id).where(_SUBSCRIPTION_OF_INVOICE)
+    _set(session, Invoice, Invoice.stripe_invoice_id.in_(invoices), {"subscription_id": parent.scalar_subquery()})
+    own = select(Invoice.subscription_id).where(Invoice.stripe_invoice_id == BillingEvent.object_id)
+    _set(session, BillingEvent, BillingEvent.object_id.in_(invoices), {"subscription_id": own.scalar_subquery()})
+
+
+def _adopt_of_invoices(session: Session, model: OfInvoice, stripe_ids: Sequence[str]) -> None:
+    key, links = OF_INVOICE[model], ("invoice_id", "subscription_id", "user_id")
+    parent = Invoice.stripe_invoice_id == model.stripe_invoice_id
+    values = {name: select(getattr(Invoice, name)).where(parent).scalar_subquery() for name in links}
+    _set(session, model, key.in_(stripe_ids), values)
+    own = key == BillingEvent.object_id
+    values = {name: select(getattr(model, name)).where(own).scalar_subquery() for name in links}
+    _set(session, BillingEvent, BillingEvent.object_id.in_(stripe_ids), values)
+
+
+def _adopt_of_customers(session: Session, customers: Sequence[str]) -> None:
+    for model in OF_CUSTOMER:
+        user = select(BillingCustomer.user_id).where(BillingCustomer.stripe_customer_id == model.stripe_customer_id)
+        orphaned = and_(model.stripe_customer_id.in_(customers), model.user_id.is_(None))
+        session.execute(
+            update(model).where(orphaned).values(user_id=user.scalar_subquery()),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _turn(session: Session, condition: ColumnElement[bool]) -> None:
+    session.execute(
+        update(PaymentMethod)
+        .where(condition)
+        .values(is_default=case((PaymentMethod.is_default.is_(True), false()), else_=true())),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _set(session: Session, model: Any, condition: ColumnElement[bool], values: dict[str, Any]) -> None:
+    """Set the links of the rows that have none; a row linked already is left alone."""
+    statement = update(model).where(condition, model.subscription_id.is_(None)).values(values)
+    session.execute(statement, execution_options={"synchronize_session": False})

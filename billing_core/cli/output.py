@@ -1,0 +1,45 @@
+"""Tables for people, JSON for scripts."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+# Wider than any line of ours: what goes into a pipe or a file is for grep and must not be wrapped.
+UNWRAPPED = 100_000
+
+
+def terminal() -> Console:
+    """Return the console as it is now: as wide as the terminal, or without lines' ends if there is none."""
+    # Reasons and payloads are others' words: brackets in them are no markup.
+    return Console(width=None if sys.stdout.isatty() else UNWRAPPED, markup=False, highlight=False)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows with these columns."""
+    if as_json:
+        show_json([{name: row[name] for name in columns} for row in rows])
+        return
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*(_text(row[name]) for name in columns))
+    terminal().print(table)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON; moments are ISO 8601."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2) + "\n")
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if value is None else str(value)

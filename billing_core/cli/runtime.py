@@ -1,0 +1,48 @@
+"""What the commands work with."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from redis import Redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError
+
+from billing_core.database import Database, create_engine_for
+from billing_core.envelope import MessageTemplate
+from billing_core.inbox import WorkingInbox
+from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
+from config.settings import Settings, SettingsError, load_settings
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The service's parts, as the settings name them."""
+
+    settings: Settings
+    database: Database
+    inbox: WorkingInbox
+
+
+@cache
+def runtime() -> Runtime:
+    """Return the parts, made when first needed.
+
+    Raises:
+        config.settings.SettingsError: a setting is missing or does not fit the environment.
+    """
+    settings = load_settings()
+    redis = Redis.from_url(
+        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
+    )
+    template = MessageTemplate(create_celery(settings))
+    database = Database(_engine(settings.database_url))
+    return Runtime(settings, database, WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        return create_engine_for(url, pool_size=1)
+    except (ArgumentError, ImportError, KeyError, ValueError):
+        problem = "DATABASE_URL is no address of SQL Server, PostgreSQL or SQLite"
+    # Outside the except block: the error holds the address, and the address may hold a password.
+    raise SettingsError(problem)
