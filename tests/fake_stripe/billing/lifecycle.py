@@ -80,8 +80,9 @@ def cancel_now(sandbox: Sandbox, sub: Json, *, reason: str | None) -> None:
         "cancel_at": sub["cancel_at"],
     }
     sub["cancellation_details"]["reason"] = reason
-    for invoice in sandbox.state.tables["invoice"].values():
+    for invoice in list(sandbox.state.tables["invoice"].values()):
         details = (invoice["parent"] or {}).get("subscription_details") or {}
         if details.get("subscription") == sub["id"] and invoice["status"] in {"draft", "open"}:
-            invoice |= {"auto_advance": False, "next_payment_attempt": None}
+            with sandbox.changing(invoice):
+                invoice |= {"auto_advance": False, "next_payment_attempt": None}
     sandbox.emit("customer.subscription.deleted", sub)
