@@ -15,7 +15,11 @@ ENDED_INVOICE_PAYMENT = frozenset({"canceled"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRecord:
-    """A row of Subscriptions, without our own IDs."""
+    """A row of Subscriptions, without our own IDs.
+
+    `stripe_price_id` may be the ID of an old plan, and `default_payment_method` that of an old source (`card_…`):
+    Stripe's API takes both in the newer one's place.
+    """
 
     stripe_subscription_id: str
     stripe_customer_id: str
@@ -41,7 +45,12 @@ class SubscriptionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRecord:
-    """A row of Invoices, without our own IDs. `amount` is the invoice's total."""
+    """A row of Invoices, without our own IDs. `amount` is the invoice's total.
+
+    `billing_reason` is Stripe's word: API versions before 2018-10-31 say `subscription_update` of a subscription's
+    first invoice too, and invoices from before May 2018 say `subscription` of all. `paid_at` is None as well for a
+    paid invoice of a version before 2019-03-14, which does not tell.
+    """
 
     stripe_invoice_id: str
     stripe_customer_id: str
@@ -164,7 +173,8 @@ class InvoicePaymentRecord:
 class CustomerRecord:
     """A row of BillingCustomers as Stripe tells it.
 
-    `named_user` and `app` are the `user_id` and the `app` in the customer's metadata.
+    `named_user` and `app` are the `user_id` and the `app` in the customer's metadata. `default_payment_method` pays the
+    customer's invoices; it may be an old source (`card_…`).
     """
 
     stripe_customer_id: str

@@ -13,11 +13,12 @@ _RETRYABLE_SQLSTATES = frozenset(
         "40001",  # serialization failure; SQL Server's deadlock and snapshot conflict too
         "40P01",  # deadlock
         "55P03",  # lock timeout
+        "42P01", "42703",  # no such table or column: the release's migration has not run yet
         "57014",  # statement timeout, or an operator's pg_cancel_backend
         "HYT00",  # ODBC: timeout
         "HYT01",  # ODBC: connection timeout
     },
-)
+)  # fmt: skip
 _RETRYABLE_SQLSTATE_CLASSES = (
     "08",  # connection lost or refused
     "53",  # out of connections, memory or disk
@@ -26,6 +27,7 @@ _RETRYABLE_SQLSTATE_CLASSES = (
 _RETRYABLE_MSSQL_CODES = frozenset(
     {
         1205, 1222, 3960,  # deadlock, lock timeout, snapshot conflict
+        207, 208,  # no such column or table: the release's migration has not run yet
         701, 1105, 8645, 9002,  # out of memory, file group full, no memory grant in time, log full
         4060, 18456,  # database or login away: so a failover looks from outside, and a password being rotated
         10053, 10054, 10060, 10928, 10929,  # transport broken or timed out; Azure's worker and session limits
@@ -56,7 +58,8 @@ def is_transient(error: BaseException) -> bool:
         return True
     cause = _driver_error(error)
     if isinstance(cause, sqlite3.Error):
-        return _sqlite_code(cause) & 0xFF in _RETRYABLE_SQLITE_CODES  # the low byte is the primary code
+        # The low byte is the primary code. A missing table or column has none of its own.
+        return _sqlite_code(cause) & 0xFF in _RETRYABLE_SQLITE_CODES or str(cause).startswith("no such ")
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # no answer: no server, or none any more
         return True
     sqlstate, native_codes = _server_codes(cause)

@@ -57,7 +57,10 @@ def file(tmp_path: Path) -> Path:
         ("INSERT INTO t (k) VALUES ('k')", "unique"),
         ("INSERT INTO t (k, u) VALUES ('l', 'u')", "unique"),
         ("INSERT INTO t (k, n) VALUES ('l', NULL)", "neither"),
-        ("INSERT INTO absent VALUES (1)", "neither"),
+        ("SELEC 1", "neither"),
+        # The code is here before its migration: an event must wait for the release, not become a dead letter.
+        ("INSERT INTO absent VALUES (1)", "transient"),
+        ("SELECT absent FROM t", "transient"),
     ],
 )
 def test_sqlite_statement_error(file: Path, statement: str, expected: str) -> None:
@@ -118,7 +121,9 @@ def sessions(postgres_url: str) -> Iterator[Sessions]:
     [
         ("INSERT INTO t VALUES ('a', 0)", "unique"),
         ("INSERT INTO t VALUES ('c', NULL)", "neither"),
-        ("SELECT * FROM absent", "neither"),
+        ("SELEC 1", "neither"),
+        ("SELECT * FROM absent", "transient"),
+        ("SELECT absent FROM t", "transient"),
         ("SELECT 1 / 0", "neither"),
         ("SELECT pg_terminate_backend(pg_backend_pid())", "transient"),
         ("SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(5)", "transient"),
@@ -178,6 +183,8 @@ TRANSIENT = [
     odbc_error("HY000", "[SQL Server]The service is currently busy. (40501) (SQLExecDirectW)"),
     odbc_error("28000", "[SQL Server]Login failed (18456) (SQLDriverConnect)", "Invalid attribute (0)"),
     odbc_error("08S01", "TCP Provider: Error code 0x2746 (10054) (SQLExecDirectW)"),
+    odbc_error("42S02", "[SQL Server]Invalid object name 'absent'. (208) (SQLExecDirectW)"),
+    odbc_error("42S22", "[SQL Server]Invalid column name 'absent'. (207) (SQLExecDirectW)"),
     odbc_error("08001", "TCP Provider: No connection could be made (10061) (SQLDriverConnect)"),
     odbc_error("HYT00", "Login timeout expired (0) (SQLDriverConnect)"),
 ]
@@ -196,7 +203,7 @@ UNIQUE = [
 ]
 NEITHER = [
     odbc_error("23000", "[SQL Server]Cannot insert the value NULL into column 'n'. (515) (SQLExecDirectW)"),
-    odbc_error("42S02", "[SQL Server]Invalid object name 'absent'. (208) (SQLExecDirectW)"),
+    odbc_error("42000", "[SQL Server]Incorrect syntax near 'SELEC'. (102) (SQLExecDirectW)"),
 ]
 
 

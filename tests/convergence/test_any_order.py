@@ -1,6 +1,7 @@
 """Whatever the order, the shape, the duplicates and the losses: the tables end equal to Stripe."""
 
 import os
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -29,7 +30,9 @@ def test_every_history_delivered_in_any_order_ends_in_stripes_state(
 
 
 @pytest.fixture
-def empty_database(database_url: str) -> Database:
+def empty_database(database_url: str) -> Iterator[Database]:
     """A migrated database; each example empties it."""
     migrations.upgrade(database_url)
-    return Database(create_engine_for(database_url, pool_size=4))
+    database = Database(create_engine_for(database_url, pool_size=4))
+    yield database
+    database.dispose()

@@ -9,10 +9,10 @@ from rich.table import Table
 from sqlalchemy import select
 
 from billing_core.database import Database
-from billing_core.kinds import Kind
+from billing_core.kinds import KINDS, Kind
 from config.settings import Settings
 from tests.run.environment import Parts, listen_command, webhook_url
-from tests.run.trail import KIND_OF_FAMILY, Footprint, Trail, Verdict, describe
+from tests.run.trail import Footprint, Trail, Verdict, describe
 from tests.run.var_directory import VarDirectory
 
 _WIDTH_OF_TABLE = 160  # where no terminal limits it: in files, and in the logs of scripts
@@ -61,7 +61,7 @@ def table_of_rows(database: Database, user_id: int) -> Table:
         box=box.SIMPLE,
     )
     with database.read() as session:
-        for kind in KIND_OF_FAMILY.values():
+        for kind in KINDS:
             of_user = kind.attribute("user_id") == user_id
             for row in session.scalars(select(kind.model).where(of_user).order_by(kind.attribute(kind.primary_key))):
                 table.add_row(*_row_cells(kind, row))

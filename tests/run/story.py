@@ -6,7 +6,7 @@ from typing import Any
 
 import stripe
 
-from billing_core.owners import USER_KEY
+from billing_core.shapes import USER_KEY
 from tests.fake_stripe import FakeStripe, FakeStripeClient
 
 # Fake Stripe's clock starts 40 days ago, so that a month, the retry after three days, and the two days to the

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing_core.event_types import FAMILY_OF
+from tests.fake_stripe.builders import EIGHT_TYPES
 from tests.test_run.running import Running, running
 
 pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
@@ -40,7 +40,7 @@ def cells(line: str) -> list[str]:
 
 def test_table_shows_every_event_type_and_the_way_of_the_subscription(done: Running) -> None:
     rows = [cells(line) for line in done.output.splitlines() if " evt_" in line]
-    assert {row[2] for row in rows} == FAMILY_OF.keys()
+    assert {row[2] for row in rows} >= set(EIGHT_TYPES)
     states = [row[-1] for row in rows if row[-1].startswith("Subscriptions #1")]
     assert list(dict.fromkeys(states)) == [
         "Subscriptions #1 incomplete",
@@ -53,9 +53,12 @@ def test_table_shows_every_event_type_and_the_way_of_the_subscription(done: Runn
 def test_rows_at_the_end_are_true(done: Running) -> None:
     rows = [cells(line) for line in done.output.partition("The rows now")[2].splitlines()]
     assert {row[0]: row[1] for row in rows if "#" in row[0]} == {
+        "BillingCustomers #1": "user 1",
         "Subscriptions #1": "canceled",
         "Invoices #1": "paid 1000 AUD",
         "Invoices #2": "paid 1000 AUD",
+        "InvoicePayments #1": "paid 1000 AUD",
+        "InvoicePayments #2": "paid 1000 AUD",
         "PaymentMethods #1": "visa 4242 detached",
         "PaymentMethods #2": "mastercard 4444",
         "Disputes #1": "needs_response 1000 AUD",
