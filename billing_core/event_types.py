@@ -52,6 +52,7 @@ EVENT_TYPES = (
     EventType("charge.dispute.funds_withdrawn", Family.DISPUTE, "the money is gone meanwhile"),
     EventType("charge.dispute.funds_reinstated", Family.DISPUTE, "the money is back"),
     EventType("charge.refunded", Family.REFUND, "money went back; the only event of refunds in old accounts"),
+    EventType("charge.refund.updated", Family.REFUND, "refund.updated of accounts older than that"),
     EventType("refund.created", Family.REFUND, "money is going back"),
     EventType("refund.updated", Family.REFUND, "it arrived, or has a reference"),
     EventType("refund.failed", Family.REFUND, "the bank did not take it: the customer still has no money"),

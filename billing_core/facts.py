@@ -50,10 +50,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to ask Stripe: a path and its parameters; a list stands for its first."""
+    """What to ask Stripe: a path and its parameters; a list stands for its first.
+
+    `ended_at` is set if the event itself says that the object ended then.
+    """
 
     path: str
     params: dict[str, Any] = field(default_factory=dict)
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,22 +43,25 @@ def complete_from(held: Record | None, record: Record) -> Record:
         )
     if isinstance(record, PaymentMethodRecord) and isinstance(held, PaymentMethodRecord):
         return replace(record, stripe_customer_id=record.stripe_customer_id or held.stripe_customer_id)
+    if isinstance(record, CustomerRecord) and record.deleted_at and isinstance(held, CustomerRecord):
+        return replace(record, named_user=record.named_user or held.named_user, app=record.app or held.app)
     return record
 
 
-def as_fetched(held: Record | None, answer: State, seen: datetime) -> State:
+def as_fetched(held: Record | None, answer: State, seen: datetime, ended_at: datetime | None = None) -> State:
     """Return what Stripe answered as a state to hold: completed, and no older than the last state that was seen.
 
     A payment method of no customer any more is detached. Since when, only its event can tell: until that comes, since
     `seen`, so that the event is not stale, whenever it comes. The same goes for a customer that is deleted.
+    `ended_at` is the moment of that event, if it is the one that made us ask.
     """
     record = complete_from(held, answer.record)
     if isinstance(record, PaymentMethodRecord) and answer.record.stripe_customer_id is None:
         known = held.detached_at if isinstance(held, PaymentMethodRecord) else None
-        return State(replace(record, detached_at=known or seen), seen)
+        return State(replace(record, detached_at=ended_at or known or seen), seen)
     if isinstance(record, CustomerRecord) and record.deleted_at:
         known = held.deleted_at if isinstance(held, CustomerRecord) else None
-        return State(replace(record, deleted_at=known or seen), seen)
+        return State(replace(record, deleted_at=ended_at or known or seen), seen)
     return State(record, max(answer.as_of, seen))
 
 

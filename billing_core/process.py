@@ -84,7 +84,7 @@ class Processor:
             return self._gone(notice)
         answer = read_answer(notice.kind, fetched)
         held = self._held(notice.kind, notice.kind.stripe_id(answer.record))
-        state = as_fetched(held.record, answer, notice.event.as_of)
+        state = as_fetched(held.record, answer, notice.event.as_of, notice.query.ended_at)
         return Fact(
             notice.event,
             state.record,

@@ -60,6 +60,7 @@ HANDLERS: dict[str, Handler] = {
     "charge.dispute.funds_withdrawn": Handler(DISPUTE),
     "charge.dispute.funds_reinstated": Handler(DISPUTE),
     "charge.refunded": Handler(REFUND, refund.of_charge),
+    "charge.refund.updated": Handler(REFUND),
     "refund.created": Handler(REFUND),
     "refund.updated": Handler(REFUND),
     "refund.failed": Handler(REFUND),
