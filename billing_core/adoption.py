@@ -66,7 +66,7 @@ def adopt(session: Session, orphans: Orphans) -> None:
     for model, stripe_ids in orphans.of_invoices.items():
         _adopt_of_invoices(session, model, stripe_ids)
     if orphans.defaults:
-        _turn(session, PaymentMethod.stripe_payment_method_id.in_(orphans.defaults))
+        _correct_defaults(session, orphans.defaults)
     if orphans.customers:
         _adopt_of_customers(session, orphans.customers)
 
@@ -164,11 +164,16 @@ def _adopt_of_customers(session: Session, customers: Sequence[str]) -> None:
         )
 
 
-def _turn(session: Session, condition: ColumnElement[bool]) -> None:
+def _correct_defaults(session: Session, payment_methods: Sequence[str]) -> None:
+    """Say what the customer says. Not the opposite of what stood there: two workers may be at it at once."""
+    says = exists().where(
+        BillingCustomer.stripe_customer_id == PaymentMethod.stripe_customer_id,
+        BillingCustomer.default_payment_method == PaymentMethod.stripe_payment_method_id,
+    )
     session.execute(
         update(PaymentMethod)
-        .where(condition)
-        .values(is_default=case((PaymentMethod.is_default.is_(True), false()), else_=true())),
+        .where(PaymentMethod.stripe_payment_method_id.in_(payment_methods))
+        .values(is_default=case((says, true()), else_=false())),
         execution_options={"synchronize_session": False},
     )
 
