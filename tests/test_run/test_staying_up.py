@@ -10,8 +10,9 @@ import httpx
 import psutil
 import pytest
 
-from config.queues import Family
+from billing_core.event_types import FAMILY_OF
 from tests.embedded.ports import free_port
+from tests.fake_stripe.builders import EIGHT_TYPES
 from tests.test_run.running import Running, running, wait_until
 
 pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
@@ -66,9 +67,9 @@ def test_flower_shows_our_tasks(up: Running) -> None:
     def seen() -> bool:
         # What the page of tasks loads: among them the story's, by the names of their families.
         rows = get(f"{flower}tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
-        return {row["name"] for row in rows} >= set(Family)
+        return {row["name"] for row in rows} >= {FAMILY_OF[event_type] for event_type in EIGHT_TYPES}
 
-    wait_until(seen, 30)
+    wait_until(seen, 60)
 
 
 def test_killed_worker_is_started_again(up: Running) -> None:
