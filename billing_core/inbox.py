@@ -62,7 +62,8 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self.deliveries = f"{prefix}deliveries"
-        self.unacked = f"{prefix}unacked"  # kombu's
+        self.unacked = f"{prefix}unacked"  # kombu's, like the next
+        self.unacked_index = f"{prefix}unacked_index"
 
     def event(self, event_id: str) -> str:
         """The key that is dedupe mark and payload in one."""
@@ -155,15 +156,21 @@ class WorkingInbox:
         """Give events back for a later try; call it right before publishing their message again."""
         self._postpone(keys=[self._keys.inbox(family), self._keys.deliveries], args=list(event_ids))
 
-    def sweep(self, family: Family, stall_time: float) -> list[str]:
+    def sweep(self, family: Family, stall_time: float, held_time: float) -> list[str]:
         """Queue the family's stranded events again and return their IDs.
 
         Args:
             family: whose inbox to sweep.
             stall_time: seconds that an event may stay unseen before it counts as stranded.
+            held_time: seconds after which a worker that took a message cannot still have it.
         """
-        keys = [self._keys.inbox(family), self._keys.queue(family), self._keys.unacked]
-        args: list[str | int] = [int(stall_time * 1000), SWEEP_BATCH, self._template.message(family)]
+        keys = [self._keys.inbox(family), self._keys.queue(family), self._keys.unacked, self._keys.unacked_index]
+        args: list[str | int | float] = [
+            int(stall_time * 1000),
+            SWEEP_BATCH,
+            self._template.message(family),
+            held_time,
+        ]
         return [event_id.decode() for event_id in self._sweep(keys=keys, args=args)]
 
     def _end(self, family: Family, event_ids: Sequence[str], window: int) -> None:

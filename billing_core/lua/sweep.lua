@@ -1,6 +1,7 @@
 -- Queue again what is stranded: in the inbox, older than the stall time, and neither waiting in the queue nor
 -- held by a worker (being applied, prefetched, or waiting there for its retry).
--- KEYS: the inbox, the queue, kombu's unacked hash. ARGV: stall time in ms, limit, message template.
+-- KEYS: the inbox, the queue, kombu's unacked hash and its index. ARGV: stall time in ms, limit, message template,
+-- seconds after which nobody holds a message any more.
 -- Returns the IDs queued again.
 local PROBES = 10  -- messages looked at from the queue's end for one that still has work
 local time = redis.call('TIME')
@@ -22,10 +23,16 @@ if length > 0 then
   newest = math.min(newest, oldest - 1)
 end
 
+-- kombu restores what a dead worker held after the visibility timeout. What is far older, or missing from the
+-- index by which kombu finds it, would otherwise count as held for ever.
 local held, holding = {}, 0
-for _, message in ipairs(redis.call('HVALS', KEYS[3])) do
-  for id in string.gmatch(message, 'evt_[%w_]+') do
-    if not held[id] then held[id], holding = true, holding + 1 end
+local unacked = redis.call('HGETALL', KEYS[3])
+for position = 1, #unacked, 2 do
+  local taken = tonumber(redis.call('ZSCORE', KEYS[4], unacked[position]) or nil)
+  if taken and now / 1000 - taken < tonumber(ARGV[4]) then
+    for id in string.gmatch(unacked[position + 1], 'evt_[%w_]+') do
+      if not held[id] then held[id], holding = true, holding + 1 end
+    end
   end
 end
 

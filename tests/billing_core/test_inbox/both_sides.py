@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
@@ -19,6 +20,7 @@ from config.settings import Settings
 PREFIX = "{billing}:"
 FAMILY = Family.INVOICE
 WINDOW = 3600  # s
+HELD = 90.0  # s, after which no worker has a message any more
 STALL = 15.0  # s
 
 Message = dict[str, Any]
@@ -78,13 +80,15 @@ class BothSides:
         assert isinstance(raw, bytes)
         return cast(Message, json.loads(raw))
 
-    def hold(self, message: Message, family: Family = FAMILY) -> None:
-        """Record the message as unacked: the second round trip, in kombu's own form."""
-        entry = json.dumps([message, "", str(family)])
-        self.redis.hset(self.keys.unacked, message["properties"]["delivery_tag"], entry)
+    def hold(self, message: Message, family: Family = FAMILY, seconds: float = 0) -> None:
+        """Record the message as unacked, so long ago: the second round trip, in kombu's own form."""
+        tag, entry = message["properties"]["delivery_tag"], json.dumps([message, "", str(family)])
+        self.redis.zadd(self.keys.unacked_index, {tag: time.time() - seconds})
+        self.redis.hset(self.keys.unacked, tag, entry)
 
     def ack(self, message: Message) -> None:
         """Forget the message as kombu does when the task is over."""
+        self.redis.zrem(self.keys.unacked_index, message["properties"]["delivery_tag"])
         self.redis.hdel(self.keys.unacked, message["properties"]["delivery_tag"])
 
     def restore(self, message: Message, family: Family = FAMILY) -> None:
@@ -111,7 +115,7 @@ class BothSides:
         return {member.decode(): score for member, score in cast(list[tuple[bytes, float]], entries)}
 
     def sweep(self, family: Family = FAMILY) -> list[str]:
-        return self.working.sweep(family, STALL)
+        return self.working.sweep(family, STALL, HELD)
 
     def settle(self, *event_ids: str) -> None:
         """Take the events up and settle them."""

@@ -1,6 +1,6 @@
 from billing_core.inbox import SWEEP_BATCH
 from config.queues import Family
-from tests.billing_core.test_inbox.both_sides import FAMILY, STALL, BothSides, event
+from tests.billing_core.test_inbox.both_sides import FAMILY, HELD, STALL, BothSides, event
 
 
 def test_lost_event_is_queued_again_after_the_stall_time(sides: BothSides) -> None:
@@ -169,3 +169,19 @@ def test_held_events_elsewhere_do_not_raise_the_limit(sides: BothSides) -> None:
     sides.hold(sides.pop())
     sides.age(STALL + 1)
     assert len(sides.sweep()) == SWEEP_BATCH
+
+
+def test_event_held_for_longer_than_any_worker_can_is_stranded(sides: BothSides) -> None:
+    sides.accept(event("evt_1"))
+    sides.hold(sides.pop(), seconds=HELD + 1)
+    sides.age(HELD + 1)
+    assert sides.sweep() == ["evt_1"]
+
+
+def test_event_held_by_a_message_that_kombu_cannot_find_is_stranded(sides: BothSides) -> None:
+    sides.accept(event("evt_1"))
+    message = sides.pop()
+    sides.hold(message)
+    sides.redis.zrem(sides.keys.unacked_index, message["properties"]["delivery_tag"])
+    sides.age(STALL + 1)
+    assert sides.sweep() == ["evt_1"]
