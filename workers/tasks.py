@@ -5,14 +5,20 @@ from typing import Any
 import structlog
 from celery import Task
 
+from billing_core.errors import DatabaseUnavailable
 from billing_core.parked import redrive
-from billing_core.retry import countdown
+from billing_core.retry import countdown, named_database_errors
 from config.queues import SWEEP_TASK, Family
 from workers.app import app
 from workers.batch import work_off
+from workers.outage import outlast_outage
 from workers.runtime import runtime
 
 log = structlog.get_logger()
+
+# Of the visibility timeout. A message may wait in the worker behind one that waits, each for this long and for what
+# two attempts at a silent database take, and must still be back in time.
+SHARE_OF_WAITING = 1 / 6
 
 
 @app.task(name=Family.SUBSCRIPTION, bind=True, max_retries=None)
@@ -55,18 +61,26 @@ def customer(self: Task[Any, None], event_ids: list[str]) -> None:
 def sweep() -> None:
     """Queue again whatever Celery or Redis' queue lost, and what was parked and has an owner by now."""
     here = runtime()
-    if owned := redrive(here.database, here.inbox):
-        log.info("parked.requeued", count=len(owned), event_ids=owned)
     for family in Family:
-        if stranded := here.inbox.sweep(family, here.settings.stall_time):
+        if stranded := here.inbox.sweep(family, here.settings.stall_time, 2 * here.settings.visibility_timeout):
             log.warning("sweep.requeued", family=family, count=len(stranded), event_ids=stranded)
+    try:
+        with named_database_errors():
+            owned = redrive(here.database, here.inbox)
+    except DatabaseUnavailable as error:
+        log.warning("parked.postponed", reason=str(error))
+    else:
+        if owned:
+            log.info("parked.requeued", count=len(owned), event_ids=owned)
 
 
 def _apply(task: Task[Any, None], family: Family, event_ids: list[str]) -> None:
     here = runtime()
     later = work_off(here, family, event_ids)
     if later:
+        was_away = outlast_outage(here.database, here.settings.visibility_timeout * SHARE_OF_WAITING)
         # First the inbox, then the queue: a crash between the two leaves the events to the sweep.
         here.inbox.postpone(family, later)
-        wait = countdown(task.request.retries, here.settings.retry_backoff_max)
+        # Who has waited goes to the end of the queue at once: a countdown would let the worker take up the next ones.
+        wait = 0 if was_away else countdown(task.request.retries, here.settings.retry_backoff_max)
         raise task.retry(args=(later,), countdown=wait)

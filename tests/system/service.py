@@ -9,15 +9,19 @@ from typing import Self
 
 import httpx
 import sqlalchemy as sa
+from redis import Redis
 
 import migrations
 from billing_core.database import Database, create_engine_for
 from billing_core.models import BillingCustomer, BillingEvent, User
+from config.queues import Family
+from config.settings import Settings
 from tests.embedded.redis_server import RedisServer
 from tests.embedded.server_process import ServerProcess
 
 WEBHOOK_SECRET = "whsec_system_tests"
 USER_ID = 7
+PREFIX = Settings(env="test").queue_prefix
 BIN = Path(sys.executable).parent
 
 
@@ -112,6 +116,22 @@ class Service:
         while (missing := set(event_ids) - self.recorded().keys()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return missing
+
+    def whereabouts(self, event_ids: Collection[str]) -> str:
+        """Say where in Redis missing events are, for the reader of a failed test."""
+        with Redis.from_url(self.redis.url) as redis:
+            inbox = set[bytes]().union(*(redis.zrange(f"{PREFIX}inbox:{family}", 0, -1) for family in Family))
+            queues = b"".join(b"".join(redis.lrange(f"{PREFIX}{family}", 0, -1)) for family in Family)
+            held = b"".join(redis.hvals(f"{PREFIX}unacked"))
+            index = redis.zrange(f"{PREFIX}unacked_index", 0, -1, withscores=True)
+            deliveries = redis.hmget(f"{PREFIX}deliveries", sorted(event_ids))
+        names = {event_id.encode() for event_id in event_ids}
+        counts = {
+            "inbox": len(names & inbox),
+            "queued": sum(name in queues for name in names),
+            "held": sum(name in held for name in names),
+        }
+        return f"{len(names)} missing, {counts}, index {index}, now {time.time()}, deliveries {set(deliveries)}"
 
     def _folder(self, name: str) -> Path:
         folder = self.directory / name

@@ -41,6 +41,6 @@ def test_every_accepted_event_is_applied_once_when_the_worker_is_killed_at_rando
             began = time.monotonic()
             missing = service.missing_after(load.accepted, RECOVERY)
             slowest = max(slowest, time.monotonic() - began)
-            assert not missing, f"trial {trial}: {len(missing)} of {len(load.accepted)} lost: {sorted(missing)[:5]}"
+            assert not missing, f"trial {trial} of {len(load.accepted)} events: {service.whereabouts(missing)}"
         assert set(service.recorded().values()) == {"applied"}
         print(f"kills={KILLS} events={len(load.accepted)} lost=0 slowest_s={slowest:.1f}")
