@@ -25,6 +25,9 @@ _PROGRESS = (
     "user_id",
     "subscription_id",
     "invoice_id",
+    # A dead letter may have been unreadable.
+    "object_id",
+    "stripe_customer_id",
 )
 
 

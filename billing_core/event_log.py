@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Database
 from billing_core.models import BillingEvent
-from billing_core.ordering import SETTLED, Outcome
+from billing_core.ordering import Outcome
 from billing_core.retry import named_database_errors, retry_blips
+
+# Somebody has to do something: mend and replay, or link a customer.
+UNRESOLVED = frozenset({Outcome.DEAD, Outcome.PARKED})
 
 # A transaction of so many rows ends within the statement timeout and lets the workers write in between.
 PURGED_AT_ONCE = 1000
@@ -73,10 +76,10 @@ def find_event(session: Session, event_id: str) -> BillingEvent | None:
 
 
 def ids_to_replay(session: Session, selection: Selection) -> Sequence[str]:
-    """Return the IDs of a selection, oldest first: of those not over yet, unless it names an outcome itself."""
+    """Return the IDs of a selection, oldest first: of the unresolved, unless it names an outcome itself."""
     query = select(BillingEvent.stripe_event_id).where(*selection.conditions()).order_by(BillingEvent.event_id)
     if selection.outcome is None:
-        query = query.where(BillingEvent.outcome.not_in(SETTLED))
+        query = query.where(BillingEvent.outcome.in_(UNRESOLVED))
     return session.scalars(query).all()
 
 
@@ -85,13 +88,13 @@ def count_outcomes(session: Session, since: datetime) -> dict[str, int]:
     return _counted(session, BillingEvent.processed_at >= since)
 
 
-def count_open(session: Session) -> dict[str, int]:
+def count_unresolved(session: Session) -> dict[str, int]:
     """Return how many events wait for somebody to do something, by their outcome."""
-    return _counted(session, BillingEvent.outcome.in_(set(Outcome) - SETTLED))
+    return _counted(session, BillingEvent.outcome.in_(UNRESOLVED))
 
 
 def purge(database: Database, before: datetime) -> int:
-    """Delete what is over and was received before then; parked events and dead letters stay. Return how many."""
+    """Delete what was received before then, but for the unresolved, and return how many."""
     deleted = 0
     while count := _purge_some(database, before):
         deleted += count
@@ -100,7 +103,9 @@ def purge(database: Database, before: datetime) -> int:
 
 @retry_blips
 def _purge_some(database: Database, before: datetime) -> int:
-    old = select(BillingEvent.event_id).where(BillingEvent.received_at < before, BillingEvent.outcome.in_(SETTLED))
+    old = select(BillingEvent.event_id).where(
+        BillingEvent.received_at < before, BillingEvent.outcome.not_in(UNRESOLVED)
+    )
     with named_database_errors(), database.write() as session:
         chunk = session.scalars(old.order_by(BillingEvent.event_id).limit(PURGED_AT_ONCE)).all()
         if chunk:

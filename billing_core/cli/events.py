@@ -9,8 +9,8 @@ from rich.progress import Progress
 from billing_core import event_log
 from billing_core.cli.output import show_json, show_rows, terminal
 from billing_core.cli.runtime import runtime
-from billing_core.event_log import LISTED, Selection, find_event, ids_to_replay, list_events
-from billing_core.ordering import SETTLED, Outcome
+from billing_core.event_log import LISTED, UNRESOLVED, Selection, find_event, ids_to_replay, list_events
+from billing_core.ordering import Outcome
 from billing_core.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="The events on record: list, show, replay.")
@@ -56,7 +56,7 @@ def show(event_id: str, as_json: JsonOption = False) -> None:
     show_rows([{"field": name, "value": value} for name, value in row.items()], ["field", "value"], as_json=False)
     typer.echo(f"\npayload: {len(payload or '')} characters (--json shows it)")
     if trace:
-        typer.echo(trace)
+        typer.echo(trace.rstrip())
 
 
 @app.command()
@@ -110,7 +110,7 @@ def _announce(replaying: Replay) -> None:
 
 
 def _run(replaying: Replay, timeout: float) -> list[str]:
-    """Replay, tell each result, and return the events that are not over."""
+    """Replay, tell each result, and return the events that are still unresolved."""
     replaying.start()
     console = terminal()
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -118,7 +118,7 @@ def _run(replaying: Replay, timeout: float) -> list[str]:
         for event_id, result in replaying.results(timeout):
             typer.echo(f"{event_id}: {result or 'not taken up in time; is a worker running?'}")
             progress.advance(task)
-    failed = [event_id for event_id, result in replaying.finished.items() if result not in SETTLED]
+    failed = [event_id for event_id, result in replaying.finished.items() if result is None or result in UNRESOLVED]
     typer.echo(f"replayed={len(replaying.open)} failed={len(failed)}")
     return failed
 

@@ -24,7 +24,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
     if as_json:
         show_json([{name: row[name] for name in columns} for row in rows])
         return
-    table = Table(*columns, box=None)
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_text(row[name]) for name in columns))
     terminal().print(table)

@@ -6,7 +6,7 @@ import typer
 
 from billing_core.cli.output import show_json, show_rows
 from billing_core.cli.runtime import runtime
-from billing_core.event_log import count_open, count_outcomes
+from billing_core.event_log import count_outcomes, count_unresolved
 from config.queues import Family
 
 # A year: more would only be slow, and the largest numbers are no dates.
@@ -22,14 +22,14 @@ def show(
     waiting = [{"family": str(family), **here.inbox.depth(family)._asdict()} for family in Family]
     with here.database.read() as session:
         outcomes = count_outcomes(session, datetime.now(UTC) - timedelta(hours=hours))
-        unsettled = count_open(session)
+        unresolved = count_unresolved(session)
     if as_json:
-        show_json({"waiting": waiting, "outcomes": outcomes, "hours": hours, "open": unsettled})
+        show_json({"waiting": waiting, "outcomes": outcomes, "hours": hours, "unresolved": unresolved})
     else:
         show_rows(waiting, ["family", "inbox", "queue", "oldest_s"], as_json=False)
         typer.echo(f"\nevents of the last {hours} h: {_listed(outcomes)}")
-        typer.echo(f"open, however old: {_listed(unsettled)}")
-    if unsettled.get("dead"):
+        typer.echo(f"unresolved, however old: {_listed(unresolved)}")
+    if unresolved.get("dead"):
         sys.exit(1)
 
 

@@ -81,7 +81,7 @@ def _outlast(
     drained = time.monotonic() - began
     assert not missing, f"{len(missing)} of {len(load.accepted)} lost: {sorted(missing)[:5]}"
     outage = Outage(before, meanwhile, _sample(service), accepted, drained)
-    print(f"away_s={seconds:.0f} {accepted=} lost=0 {drained=:.1f} {before} {meanwhile[-1]} {outage.after}")  # noqa: T201  (with -s)
+    print(f"away_s={seconds:.0f} {accepted=} lost=0 {drained=:.1f} {before} {meanwhile[-1]} {outage.after}")
     return outage
 
 
