@@ -5,8 +5,6 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from billing_core.cli.runtime import runtime
-from billing_core.commands import Commands
-from billing_core.commands.execute import Executor
 from billing_core.database import Database
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
@@ -40,6 +38,5 @@ def operation(database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatc
         inbox = WorkingInbox(
             redis, settings.queue_prefix, MessageTemplate(create_celery(settings)), settings.dedupe_window
         )
-        executor = Executor(database, stripe, lease=settings.command_lease, longest_wait=settings.retry_backoff_max)
-        here = Runtime(settings, inbox, database, Processor(database, stripe), Commands(database), executor)
+        here = Runtime(settings, inbox, database, Processor(database, stripe))
         yield Operation(redis, here, stripe)
