@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, update
+from sqlalchemy import Column, ColumnElement, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.events import StripeEvent
@@ -115,9 +115,11 @@ def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         statement = update(cast("Table", BillingEvent.__table__)).where(
             columns["stripe_event_id"] == bindparam("event")
         )
-        progress: dict[Column[Any], BindParameter[Any]] = {
+        progress: dict[Column[Any], ColumnElement[Any]] = {
             columns[name]: bindparam(f"new_{name}") for name in _PROGRESS
         }
+        # They add up over replays.
+        progress[columns["attempts"]] = columns["attempts"] + bindparam("new_attempts")
         session.connection().execute(statement.values(progress), values)
 
 

@@ -149,7 +149,7 @@ def link_customer(session: Session, customer: str, user_id: int) -> int | None:
     former = known.user_id if known else None
     if known:
         known.user_id = user_id
-        known.revision += 1
+        known.revision = BillingCustomer.revision + 1  # in SQL: a worker may write meanwhile
     else:
         session.add(BillingCustomer(stripe_customer_id=customer, user_id=user_id, as_of=NEVER))
     session.flush()

@@ -48,4 +48,4 @@ def named_database_errors() -> Iterator[None]:
 
 def countdown(retries: int, longest: float) -> float:
     """Return the seconds until Celery's next try: exponential with jitter, never beyond `longest`."""
-    return random.uniform(0.5, min(longest, 2.0**retries))  # noqa: S311  (jitter, no secret)
+    return random.uniform(0.5, min(longest, 2.0 ** min(retries, 30)))  # noqa: S311  (jitter, no secret)

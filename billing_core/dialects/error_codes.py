@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 _RETRYABLE_SQLSTATES = frozenset(
     {
+        "25006",  # read only: a replica, just before or after a failover
         "25P03",  # idle in transaction for too long: a process that was frozen
         "40001",  # serialization failure; SQL Server's deadlock and snapshot conflict too
         "40P01",  # deadlock
@@ -27,6 +28,7 @@ _RETRYABLE_SQLSTATE_CLASSES = (
 _RETRYABLE_MSSQL_CODES = frozenset(
     {
         1205, 1222, 3960,  # deadlock, lock timeout, snapshot conflict
+        3906,  # read only: a replica, just before or after a failover
         207, 208,  # no such column or table: the release's migration has not run yet
         701, 1105, 8645, 9002,  # out of memory, file group full, no memory grant in time, log full
         4060, 18456,  # database or login away: so a failover looks from outside, and a password being rotated
@@ -38,6 +40,7 @@ _RETRYABLE_SQLITE_CODES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_CANTOPEN,

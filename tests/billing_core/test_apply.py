@@ -170,7 +170,7 @@ def test_parked_event_is_applied_when_it_comes_again_after_linking(database: Dat
     assert apply(database, replace(one, attempts=2)).outcomes == {"evt_sub_1_0": Outcome.APPLIED}
     assert count(database, BillingEvent) == 1
     progress = row(database, BillingEvent, stripe_event_id="evt_sub_1_0")
-    assert (progress.outcome, progress.reason, progress.attempts) == ("applied", None, 2)
+    assert (progress.outcome, progress.reason, progress.attempts) == ("applied", None, 3)
     assert event_links(database)["evt_sub_1_0"] == {"user_id": 2, "subscription_id": "sub_1", "invoice_id": None}
 
 
