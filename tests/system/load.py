@@ -16,7 +16,7 @@ from tests.system.service import WEBHOOK_SECRET, Service
 
 CUSTOMER = "cus_load"
 SENDERS = 4
-PAUSE = 0.02  # s between two posts of a sender: the worker is busy, and a trial's backlog is short
+PAUSE = 0.1  # s between two posts of a sender: the worker is busy, and keeps up on a loaded machine too
 
 
 class Load:

@@ -21,7 +21,7 @@ from tests.system.service import BIN, Service, Worker
 EVENTS = 1000
 POISON = 500
 AT_ONCE = 32  # posts: a burst, so that the poison has neighbours in its batch
-APPLIED = 60  # s, far more than it takes
+APPLIED = 180  # s, far more than it takes
 
 
 class BrokenWorker(Worker):
