@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.embedded.server_process import ServerProcess
+from tests.embedded.server_process import ServerNotRunning, ServerProcess
 
 REDIS_CONF = Path(__file__).parents[2] / "config" / "redis.conf"
 
@@ -43,7 +43,7 @@ class RedisServer(ServerProcess):
 
     def _answers(self) -> bool:
         address = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
-        with address as client, contextlib.suppress(redis.RedisError):
+        with address as client, contextlib.suppress(redis.RedisError, ServerNotRunning):
             info = client.info()
             return info["process_id"] == self.pid and not info["loading"]
         return False
