@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from billing_core.database import Database
 from billing_core.errors import RaceLost
 from billing_core.kinds import Kind
 from billing_core.models.declarative import utc_now
@@ -57,6 +58,12 @@ def read_held(session: Session, kind: Kind, stripe_ids: Collection[str]) -> dict
     rows = session.execute(select(*kind.held).where(key.in_(sorted(stripe_ids)))).mappings()
     held = (_held(kind, row) for row in rows)
     return {kind.stripe_id(one.state.record): one for one in held if one.state}
+
+
+def look_up(database: Database, kind: Kind, stripe_id: str) -> Held:
+    """Return one object's row in a transaction of its own, or `ABSENT`."""
+    with database.read() as session:
+        return read_held(session, kind, [stripe_id]).get(stripe_id, ABSENT)
 
 
 def write_states(session: Session, kind: Kind, writes: Sequence[Write]) -> dict[str, int]:

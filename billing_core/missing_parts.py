@@ -10,7 +10,7 @@ from typing import Any
 
 from billing_core.database import Database
 from billing_core.errors import StripeObjectMissing
-from billing_core.guard import read_held
+from billing_core.guard import look_up
 from billing_core.kinds import KIND_OF, Kind
 from billing_core.ordering import State
 from billing_core.records import CustomerRecord, DisputeRecord, PaymentMethodRecord, Record, RefundRecord
@@ -85,10 +85,7 @@ def read_answer(kind: Kind, answer: Fetched) -> State:
 
 def _held(database: Database, record: Record) -> Record | None:
     kind = KIND_OF[type(record)]
-    stripe_id = kind.stripe_id(record)
-    with database.read() as session:
-        held = read_held(session, kind, [stripe_id]).get(stripe_id)
-    return held.record if held else None
+    return look_up(database, kind, kind.stripe_id(record)).record
 
 
 def _ask_about_charge(stripe: StripeApi, record: OfCharge) -> OfCharge:

@@ -133,8 +133,8 @@ def link_named(session: Session, facts: Iterable[Fact], owners: Owners) -> None:
         if row.user_id is None:
             told = (fact.record for fact in newest_first if fact.object_id == customer)
             users = (owners.named(record) for record in told if isinstance(record, CustomerRecord))
-            row.user_id = next((user for user in users if user is not None), None)
-            row.revision += 1
+            if (user := next((user for user in users if user is not None), None)) is not None:
+                _link(row, user)
 
 
 def link_customer(session: Session, customer: str, user_id: int) -> int | None:
@@ -148,13 +148,17 @@ def link_customer(session: Session, customer: str, user_id: int) -> int | None:
     known = owners_of(session, [customer]).get(customer)
     former = known.user_id if known else None
     if known:
-        known.user_id = user_id
-        known.revision = BillingCustomer.revision + 1  # in SQL: a worker may write meanwhile
+        _link(known, user_id)
     else:
         session.add(BillingCustomer(stripe_customer_id=customer, user_id=user_id, as_of=NEVER))
     session.flush()
     adopt(session, orphans_of(session, Parents(customers={customer})))
     return former
+
+
+def _link(customer: BillingCustomer, user_id: int) -> None:
+    customer.user_id = user_id
+    customer.revision = BillingCustomer.revision + 1  # in SQL: a worker may write meanwhile
 
 
 def _store(database: Database, state: State, app: str | None) -> None:

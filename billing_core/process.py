@@ -9,7 +9,7 @@ from billing_core.apply import Applied, apply_facts, apply_fetched
 from billing_core.database import Database
 from billing_core.errors import RaceLost, RetryLater, StripeObjectMissing, StripeUnavailable
 from billing_core.facts import Fact, Notice
-from billing_core.guard import ABSENT, Held, read_held
+from billing_core.guard import Held, look_up
 from billing_core.kinds import CUSTOMER, Kind
 from billing_core.links import Parents
 from billing_core.missing_parts import as_fetched, complete, read_answer
@@ -104,8 +104,8 @@ class Processor:
         return Fact(notice.event, record, notice.payload, notice.received_at, notice.attempts)
 
     def _held(self, kind: Kind, object_id: str) -> Held:
-        with named_database_errors(), self._database.read() as session:
-            return read_held(session, kind, [object_id]).get(object_id, ABSENT)
+        with named_database_errors():
+            return look_up(self._database, kind, object_id)
 
     @retry_blips
     def _commit(self, facts: Sequence[Fact]) -> Applied:
