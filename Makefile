@@ -44,7 +44,7 @@ run: install  ## the whole service on embedded parts, with one customer's story;
 
 .PHONY: test
 test: install $(STRIPE_CLI) lint  ## lint, then every test on real parts; ARGS goes to pytest
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: faults
 faults: install  ## kill -9 the worker KILLS times and Redis RESTARTS times under load
@@ -56,4 +56,4 @@ soak: install  ## draw histories and deliver them at their worst for SECONDS (60
 
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)
-	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .schemathesis

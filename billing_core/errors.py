@@ -14,11 +14,47 @@ class NeverRetry(BillingError):
 
 
 class StripeUnavailable(RetryLater):
-    """Stripe's API did not answer, answered 5xx, asked us to slow down, or does not know our key."""
+    """Stripe's API did not answer, answered 5xx, asked us to slow down, or does not know our key.
+
+    Attributes:
+        retry_after: seconds, if it is known when to try again.
+        replayed: whether it is what Stripe answered to an earlier request with the same idempotency key, and will
+            answer for as long as it keeps the key.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, replayed: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.replayed = replayed
 
 
 class StripeRefused(NeverRetry):
-    """Stripe's API refused the request for good: a bad parameter, a declined card."""
+    """Stripe's API refused the request for good: a bad parameter, a declined card.
+
+    Attributes:
+        status: HTTP's, 402 for a declined card.
+        code: Stripe's error code.
+        decline_code: the bank's reason.
+        param: the parameter at fault.
+        request_id: Stripe's ID of the request.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        decline_code: str | None = None,
+        param: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.decline_code = decline_code
+        self.param = param
+        self.request_id = request_id
 
 
 class StripeObjectMissing(StripeRefused):

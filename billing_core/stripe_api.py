@@ -1,6 +1,8 @@
 """The one door to Stripe's API. Nothing else in this repository calls Stripe."""
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,10 +13,14 @@ import stripe
 from pydantic import SecretStr
 
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
+from billing_core.stripe_gate import Left, StripeGate
 
 # What is wrong with the request stays wrong. Any other status says something about the key (401, 403), the moment
 # (409, 429, 5xx), or that somebody between us and Stripe answered. https://docs.stripe.com/api/errors
 _REFUSED = frozenset({400, 402})
+_NOT_FOUND = 404
+_TOO_MANY = 429
+_SERVER_ERRORS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +30,23 @@ class Fetched:
     Attributes:
         obj: the object, as plain JSON.
         as_of: a moment, in whole seconds of Stripe's clock, that is surely before Stripe read the object.
+        request_id: Stripe's ID of the request.
+        replayed: whether this is the answer to an earlier request with the same idempotency key: the object may have
+            changed since, whatever `as_of` says.
     """
 
     obj: dict[str, Any]
     as_of: datetime
+    request_id: str | None = None
+    replayed: bool = False
 
 
 class StripeApi:
     """Stripe's API, with its errors sorted into those worth a retry and those that are not."""
 
-    def __init__(self, key: SecretStr | None, base: str, *, timeout: float, max_retries: int) -> None:
+    def __init__(
+        self, key: SecretStr | None, base: str, *, timeout: float, max_retries: int, gate: StripeGate | None = None
+    ) -> None:
         """Timeout is in seconds for one attempt; the SDK itself retries connections, 409 and 5xx."""
         self._client: stripe.StripeClient | None = None
         if key:
@@ -41,7 +54,7 @@ class StripeApi:
                 key.get_secret_value(),
                 base_addresses={"api": base},
                 max_network_retries=max_retries,
-                http_client=stripe.RequestsClient(timeout=timeout),
+                http_client=_GatedClient(timeout, gate),
             )
 
     @property
@@ -58,27 +71,90 @@ class StripeApi:
             StripeObjectMissing: Stripe has no such object.
             StripeRefused: any other 4xx.
         """
+        return self._ask("get", path, params)
+
+    def write(self, method: str, path: str, params: Mapping[str, Any], *, idempotency_key: str) -> Fetched:
+        """POST or DELETE. With the same key Stripe does it once and repeats its answer, for 24 hours.
+
+        Stripe ignores the key of a DELETE, which has its effect once by itself.
+
+        Raises:
+            StripeUnavailable: as of `fetch`; whether Stripe did it is not known.
+            StripeRefused: as of `fetch`; it did not.
+        """
+        return self._ask(method, path, {**params, "idempotency_key": idempotency_key})
+
+    def _ask(self, method: str, path: str, params: Mapping[str, Any]) -> Fetched:
+        call = f"{method.upper()} {path}"
         if self._client is None:
-            raise StripeUnavailable(f"GET {path}: STRIPE_SECRET_KEY is not set")
+            raise StripeUnavailable(f"{call}: STRIPE_SECRET_KEY is not set")
         began = time.monotonic()
         try:
-            response: stripe.StripeResponse = self._client.raw_request("get", path, **params)
+            response: stripe.StripeResponse = self._client.raw_request(method, path, **params)
         except stripe.StripeError as error:
-            raise _sorted(error, f"GET {path}") from error
+            raise _sorted(error, call) from error
+        headers = response.headers
         # By Stripe's clock, not ours, which may be off: an event of this very second must still count as newer.
-        if (date := response.headers.get("date")) is None:
-            raise StripeUnavailable(f"GET {path}: the answer has no Date, so it is not known of when it is")
+        if (date := headers.get("date")) is None:
+            raise StripeUnavailable(f"{call}: the answer has no Date, so it is not known of when it is")
         answered = parsedate_to_datetime(date).timestamp()
         as_of = datetime.fromtimestamp(int(answered - (time.monotonic() - began)), UTC)
-        return Fetched(msgspec.json.decode(response.body), as_of)
+        return Fetched(msgspec.json.decode(response.body), as_of, headers.get("request-id"), _replayed(headers))
+
+
+class _GatedClient(stripe.RequestsClient):
+    """Passes the gate before every attempt, those of the SDK's own retries too."""
+
+    def __init__(self, timeout: float, gate: StripeGate | None) -> None:
+        super().__init__(timeout=timeout)
+        self._gate = gate
+
+    def request(  # type: ignore[override]  # as the SDK overrides it itself
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        if self._gate is None:
+            return super().request(method, url, headers, post_data)
+        self._gate.enter()
+        try:
+            body, status, answered = super().request(method, url, headers, post_data)
+        except stripe.APIConnectionError:
+            self._gate.left(Left.FAILED)
+            raise
+        self._gate.left(_left(status), _retry_after(answered))
+        return body, status, answered
+
+
+def _left(status: int) -> Left:
+    if status == _TOO_MANY:
+        return Left.LIMITED
+    return Left.FAILED if status >= _SERVER_ERRORS else Left.ANSWERED
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """Return what the answer asks for, in seconds; a date instead of seconds is nothing that Stripe sends."""
+    with suppress(ValueError, TypeError):
+        return float((headers or {}).get("retry-after", ""))
+    return None
+
+
+def _replayed(headers: Mapping[str, str] | None) -> bool:
+    """https://docs.stripe.com/error-low-level#idempotency"""
+    return (headers or {}).get("idempotent-replayed") == "true"
 
 
 def _sorted(error: stripe.StripeError, call: str) -> StripeUnavailable | StripeRefused:
     """Say what failed without Stripe's message, which can carry personal data."""
-    status = error.http_status
-    what = f"{call}: {type(error).__name__} {status or ''} {error.code or ''} (request {error.request_id})"
-    if status == 404:  # noqa: PLR2004  (HTTP's own number)
-        return StripeObjectMissing(what)
-    if status in _REFUSED:
-        return StripeRefused(what)
-    return StripeUnavailable(what)
+    status, request_id = error.http_status, error.request_id
+    what = f"{call}: {type(error).__name__} {status or ''} {error.code or ''} (request {request_id})"
+    if status != _NOT_FOUND and status not in _REFUSED:
+        return StripeUnavailable(what, retry_after=_retry_after(error.headers), replayed=_replayed(error.headers))
+    details = error.error
+    kind = StripeObjectMissing if status == _NOT_FOUND else StripeRefused
+    return kind(
+        what,
+        status=status,
+        code=error.code or getattr(details, "type", None),
+        decline_code=getattr(details, "decline_code", None),
+        param=getattr(error, "param", None) or getattr(details, "param", None),
+        request_id=request_id,
+    )

@@ -5,7 +5,16 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
-from config.queues import MAINTENANCE_QUEUE, QUEUES, SWEEP_TASK, Family
+from config.queues import (
+    COMMAND_TASKS,
+    COMMANDS_QUEUE,
+    MAINTENANCE_QUEUE,
+    QUEUES,
+    RUN_COMMAND_TASK,
+    SWEEP_COMMANDS_TASK,
+    SWEEP_TASK,
+    Family,
+)
 from config.settings import Settings
 
 # A stuck Redis must fail a call, not hold a worker for the 40 s and more that kombu's defaults take.
@@ -46,7 +55,10 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     if not settings.sweep_enabled:
         return {}
     interval = settings.sweep_interval
-    return {"sweep": {"task": SWEEP_TASK, "schedule": interval, "options": {"expires": interval * 2}}}
+    return {
+        name: {"task": task, "schedule": interval, "options": {"expires": interval * 2}}
+        for name, task in (("sweep", SWEEP_TASK), ("sweep_commands", SWEEP_COMMANDS_TASK))
+    }
 
 
 def _messages() -> dict[str, Any]:
@@ -58,7 +70,11 @@ def _messages() -> dict[str, Any]:
         "task_default_queue": MAINTENANCE_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_create_missing_queues": False,
-        "task_routes": {SWEEP_TASK: {"queue": MAINTENANCE_QUEUE}, **{name: {"queue": name} for name in Family}},
+        "task_routes": {
+            **{name: {"queue": name} for name in Family},
+            **{name: {"queue": COMMANDS_QUEUE} for name in (RUN_COMMAND_TASK, *COMMAND_TASKS)},
+            **{name: {"queue": MAINTENANCE_QUEUE} for name in (SWEEP_TASK, SWEEP_COMMANDS_TASK)},
+        },
         "enable_utc": True,
         "worker_send_task_events": True,  # Flower
         "task_send_sent_event": False,  # the inbox script, not Celery, enqueues events

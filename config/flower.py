@@ -3,7 +3,7 @@
 Flower runs this file as a script and takes from it the variables that are called like its options.
 """
 
-from config.settings import load_settings
+from config.loading import load_settings
 
 port = load_settings().flower_port
 

@@ -17,4 +17,15 @@ class Family(StrEnum):
 SWEEP_TASK = "billing.sweep"
 MAINTENANCE_QUEUE = "billing.maintenance"
 
-QUEUES = (*Family, MAINTENANCE_QUEUE)
+COMMANDS_QUEUE = "billing.commands"
+RUN_COMMAND_TASK = "billing.run_command"
+SWEEP_COMMANDS_TASK = "billing.sweep_commands"
+# What a backend service sends: each task is the command of the same name.
+COMMAND_TASKS = (
+    "billing.create_subscription",
+    "billing.update_subscription",
+    "billing.cancel_subscription",
+    "billing.refund_invoice",
+)
+
+QUEUES = (*Family, COMMANDS_QUEUE, MAINTENANCE_QUEUE)

@@ -1,20 +1,18 @@
-"""Every setting of the product, read once at start. docs/configuration.md has the same list in prose."""
+"""Every setting of the product, and which fit together. docs/configuration.md has the same list in prose."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError as SourceError
 
 STRIPE_API = "https://api.stripe.com"
-DEFAULT_SECRETS_DIR = Path("/run/secrets")  # where Docker and Kubernetes mount secrets by custom
 
-_PREFIX = "BILLING_"
-_SECRETS_DIR = "BILLING_SECRETS_DIR"
+PREFIX = "BILLING_"
 _LIVE_KEYS = ("sk_live_", "rk_live_")
+_LIVE_RATE, _TEST_RATE = 100, 25  # requests per second: https://docs.stripe.com/rate-limits
+_TOKEN_KEYS = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
+_HS256_BYTES = 32  # RFC 7518, section 3.2
 _REQUIRED_IN_PRODUCTION = ("stripe_secret_key", "stripe_webhook_secrets", "database_url", "redis_url")
 
 
@@ -51,7 +49,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         env_ignore_empty=True,  # STRIPE_SECRET_KEY= in a compose file means that it is missing
         extra="forbid",
         frozen=True,
@@ -91,17 +89,35 @@ class Settings(BaseSettings):
     queue_prefix: str = Field("{billing}:", pattern=r"\{[^{}]+\}")
 
     app: str | None = None
+    default_price: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
+
+    # One of the three checks tokens; without any the API refuses everything.
+    jwt_secret: SecretStr | None = None
+    jwt_public_key: str | None = None
+    jwt_jwks_url: str | None = Field(None, pattern=r"^https?://")
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    user_prices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
 
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
     flower_port: Port = 5555
     stripe_timeout: Seconds = 20.0
     stripe_max_retries: int = Field(2, ge=0)
+    stripe_rate: Count | None = None
+    stripe_circuit_failures: Count = 5
+    stripe_circuit_pause: Seconds = 10.0
+    command_lease: Seconds = 90.0  # the longest call: its timeout for each attempt, and the waits between
 
     @property
     def livemode_expected(self) -> bool:
         """The `livemode` that an event must carry to have an effect here."""
         return self.env == "production"
+
+    @property
+    def stripe_requests_per_second(self) -> int:
+        """What all our processes together may ask of Stripe: its limits by mode, unless set."""
+        return self.stripe_rate or (_LIVE_RATE if self.env == "production" else _TEST_RATE)
 
     def require_webhook_secrets(self) -> tuple[SecretStr, ...]:
         """Return the endpoint secrets; a process that accepts webhooks calls this before it listens.
@@ -125,7 +141,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_environment(self) -> Self:
-        problems = [*self._limit_problems(), *self._key_problems()]
+        problems = [*self._limit_problems(), *self._key_problems(), *self._token_problems()]
         if self.env == "production":
             problems += self._production_problems()
         if problems:
@@ -146,6 +162,24 @@ class Settings(BaseSettings):
         if self.env != "production" and live:
             yield f"STRIPE_SECRET_KEY is a live key, which BILLING_ENV={self.env} must not hold"
 
+    def _token_problems(self) -> Iterator[str]:
+        keys = [name for name in _TOKEN_KEYS if getattr(self, name)]
+        if len(keys) > 1:
+            # A token says itself how it is signed: with several kinds of key it could choose the one to confuse.
+            yield f"{' and '.join(VARIABLES[name] for name in keys)} exclude each other: set one"
+        if self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < _HS256_BYTES:
+            yield f"BILLING_JWT_SECRET is shorter than {_HS256_BYTES} bytes, which HS256 needs"
+        if self.env == "production" and keys:
+            # Whatever else the same issuer signs for other services would be good here.
+            yield from (
+                f"{VARIABLES[name]} is missing beside {VARIABLES[keys[0]]}" for name in self._unchecked_claims()
+            )
+            if self.jwt_jwks_url and not self.jwt_jwks_url.startswith("https://"):
+                yield "BILLING_JWT_JWKS_URL is not https, as BILLING_ENV=production needs"
+
+    def _unchecked_claims(self) -> list[str]:
+        return [name for name in ("jwt_issuer", "jwt_audience") if not getattr(self, name)]
+
     def _production_problems(self) -> Iterator[str]:
         for field in _REQUIRED_IN_PRODUCTION:
             if field not in self.model_fields_set or not getattr(self, field):
@@ -160,60 +194,8 @@ class Settings(BaseSettings):
 
 def _variable(name: str) -> str:
     alias = Settings.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else f"{_PREFIX}{name.upper()}"
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
 
 
 VARIABLES = {name: _variable(name) for name in Settings.model_fields}
 """Field name to the environment variable, or file in the secrets directory, that sets it."""
-
-
-def load_settings() -> Settings:
-    """Read the environment, then the secrets directory for what the environment leaves unset.
-
-    The directory is BILLING_SECRETS_DIR, or /run/secrets where that exists; each file there is named
-    like its variable, in any case. No `.env` file is read.
-
-    Raises:
-        SettingsError: one line naming every variable at fault, without any value.
-    """
-    directory = _secrets_dir()
-    try:
-        _refuse_unknown_names(directory)
-        return Settings(_secrets_dir=directory)
-    except ValidationError as error:
-        problem = _describe(error)
-    except (SourceError, OSError):
-        problem = f"{_SECRETS_DIR}: the files there cannot be read as text"
-    # Outside the except block: not even __context__ may lead to an error that holds the input.
-    raise SettingsError(problem)
-
-
-def _secrets_dir() -> Path | None:
-    named = os.environ.get(_SECRETS_DIR)
-    if not named:
-        return DEFAULT_SECRETS_DIR if DEFAULT_SECRETS_DIR.is_dir() else None
-    if not Path(named).is_dir():
-        raise SettingsError(f"{_SECRETS_DIR} is no directory")
-    return Path(named)
-
-
-def _refuse_unknown_names(directory: Path | None) -> None:
-    """Catch typing errors, which would otherwise leave a default in force unnoticed."""
-    names = set(os.environ)
-    if directory:
-        names.update(file.name for file in directory.iterdir())
-    known = {*VARIABLES.values(), _SECRETS_DIR}
-    unknown = sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known)
-    if unknown:
-        raise SettingsError("; ".join(f"{name} is no setting" for name in unknown))
-
-
-def _describe(error: ValidationError) -> str:
-    """Pydantic's messages say what was expected; its inputs, left out here, what was given."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{_name(problem['loc'])}: {problem['msg']}" for problem in problems)
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    field = str(location[0])
-    return VARIABLES.get(field, field)

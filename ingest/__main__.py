@@ -4,7 +4,8 @@ import sys
 
 import uvicorn
 
-from config.settings import SettingsError, load_settings
+from config.loading import load_settings
+from config.settings import SettingsError
 
 
 def main() -> None:

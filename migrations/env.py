@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from billing_core.database import create_engine_for
 from billing_core.dialects import prepare_migration
 from billing_core.models import Model
-from config.settings import load_settings
+from config.loading import load_settings
 from migrations import VERSION_TABLE
 from migrations.comparison import comparison_options
 

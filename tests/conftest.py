@@ -10,6 +10,13 @@ import redis
 from tests.embedded.postgres_server import PostgresServer
 from tests.embedded.redis_server import RedisServer
 
+# Their files take longest. Begun last, one of them would keep one process busy while the other has nothing to do.
+SLOWEST = ("system", "convergence", "test_run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
+
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:

@@ -5,8 +5,9 @@ import sys
 from celery.signals import setup_logging
 
 from config.celery import create_celery
+from config.loading import load_settings
 from config.logging import configure_logging
-from config.settings import SettingsError, load_settings
+from config.settings import SettingsError
 
 try:
     settings = load_settings()
@@ -14,7 +15,7 @@ except SettingsError as error:
     sys.exit(str(error))
 
 app = create_celery(settings)
-app.conf.imports = ("workers.tasks",)
+app.conf.imports = ("workers.tasks", "workers.commands")
 
 
 @setup_logging.connect

@@ -12,9 +12,19 @@ from sqlalchemy import text
 from billing_core.database import Database
 from billing_core.errors import DatabaseUnavailable
 from billing_core.retry import named_database_errors
+from config.settings import Settings
+
+# Of the visibility timeout. A message may wait in the worker behind one that waits, each for this long and for what
+# two attempts at a silent database take, and must still be back in time.
+_SHARE_OF_WAITING = 1 / 6
 
 # With jitter, so that a database that comes back does not meet all workers in one moment.
 POLL_SECONDS = (0.3, 1.0)
+
+
+def longest_wait(settings: Settings) -> float:
+    """Return for how many seconds a task may hold its message and wait."""
+    return settings.visibility_timeout * _SHARE_OF_WAITING
 
 
 def outlast_outage(database: Database, longest: float) -> bool:

@@ -11,14 +11,10 @@ from billing_core.retry import countdown, named_database_errors
 from config.queues import SWEEP_TASK, Family
 from workers.app import app
 from workers.batch import work_off
-from workers.outage import outlast_outage
+from workers.outage import longest_wait, outlast_outage
 from workers.runtime import runtime
 
 log = structlog.get_logger()
-
-# Of the visibility timeout. A message may wait in the worker behind one that waits, each for this long and for what
-# two attempts at a silent database take, and must still be back in time.
-SHARE_OF_WAITING = 1 / 6
 
 
 @app.task(name=Family.SUBSCRIPTION, bind=True, max_retries=None)
@@ -78,7 +74,7 @@ def _apply(task: Task[Any, None], family: Family, event_ids: list[str]) -> None:
     here = runtime()
     later = work_off(here, family, event_ids)
     if later:
-        was_away = outlast_outage(here.database, here.settings.visibility_timeout * SHARE_OF_WAITING)
+        was_away = outlast_outage(here.database, longest_wait(here.settings))
         # First the inbox, then the queue: a crash between the two leaves the events to the sweep.
         here.inbox.postpone(family, later)
         # Who has waited goes to the end of the queue at once: a countdown would let the worker take up the next ones.

@@ -11,7 +11,8 @@ from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
-from config.settings import Settings, SettingsError, load_settings
+from config.loading import load_settings
+from config.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)

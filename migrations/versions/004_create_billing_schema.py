@@ -39,11 +39,13 @@ def upgrade() -> None:
     _create_disputes()
     _create_refunds()
     _create_billing_events()
+    _create_billing_commands()
 
 
 def downgrade() -> None:
     # Users stays: it is the host platform's, and one that we created may be in use by now.
     for table in (
+        "BillingCommands",
         "BillingEvents",
         "Refunds",
         "Disputes",
@@ -288,13 +290,46 @@ def _create_billing_events() -> None:
     )
 
 
+def _create_billing_commands() -> None:
+    _create_table(
+        "BillingCommands",
+        _key("BillingCommandID"),
+        _stripe_id("CommandID", nullable=False),
+        _text("Name", 50),
+        _text("Subject", 255),
+        _stripe_id("IdempotencyKey", nullable=False),
+        sa.Column("Arguments", JsonObject(), nullable=False),
+        _number("UserID"),
+        _number("SubscriptionID"),
+        _number("InvoiceID"),
+        _text("Status", 20),
+        _count("Attempts", 0),
+        _moment("LeasedUntil"),
+        _moment("DueAt", nullable=False),
+        sa.Column("Steps", JsonObject()),
+        _stripe_id("StripeRequestID"),
+        sa.Column("Result", JsonObject()),
+        sa.Column("Error", JsonObject()),
+        _moment("FinishedAt"),
+        _count("Revision", 1),
+        _now("CreatedAt"),
+        _now("UpdatedAt"),
+        unique="CommandID IdempotencyKey",
+        refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
+        indexes=["UserID", "Status DueAt"],
+    )
+
+
 def _create_table(name: str, *columns: sa.Column[Any], unique: str, refers: dict[str, str], indexes: list[str]) -> None:
-    """The first column is the primary key; a foreign key's column has the same name in both tables."""
+    """The first column is the primary key; a foreign key's column has the same name in both tables.
+
+    Each word of `unique` is a column, unique on its own; each of `indexes` an index of its words.
+    """
     op.create_table(
         name,
         *columns,
         sa.PrimaryKeyConstraint(columns[0].name, name=f"PK_{name}"),
-        sa.UniqueConstraint(unique, name=f"UQ_{name}_{unique}"),
+        *(sa.UniqueConstraint(column, name=f"UQ_{name}_{column}") for column in unique.split()),
         *(
             sa.ForeignKeyConstraint([column], [f"{table}.{column}"], name=f"FK_{name}_{column}")
             for column, table in refers.items()

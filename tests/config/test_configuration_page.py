@@ -3,7 +3,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from config.settings import DEFAULT_SECRETS_DIR, VARIABLES, Settings
+from config.loading import DEFAULT_SECRETS_DIR
+from config.settings import VARIABLES, Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 # A settings row has five cells; the variable is alone in the first, the default alone in the second.

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from config.settings import VARIABLES, Settings, SettingsError, load_settings
+from config.loading import load_settings
+from config.settings import VARIABLES, Settings, SettingsError
 
 SECRET = "whsec_5f0aZq"
 LIVE_KEY = "sk_live_51Hq7"
@@ -26,7 +27,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     empty = tmp_path / "no secrets"
     empty.mkdir()
-    monkeypatch.setattr("config.settings.DEFAULT_SECRETS_DIR", empty)
+    monkeypatch.setattr("config.loading.DEFAULT_SECRETS_DIR", empty)
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
@@ -182,12 +183,12 @@ def test_secret_is_read_from_the_mounted_directory(
 
 def test_default_secrets_directory_is_read_without_being_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "STRIPE_WEBHOOK_SECRET").write_text(SECRET)
-    monkeypatch.setattr("config.settings.DEFAULT_SECRETS_DIR", tmp_path)
+    monkeypatch.setattr("config.loading.DEFAULT_SECRETS_DIR", tmp_path)
     assert load_settings().require_webhook_secrets() == (SecretStr(SECRET),)
 
 
 def test_missing_default_secrets_directory_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("config.settings.DEFAULT_SECRETS_DIR", tmp_path / "away")
+    monkeypatch.setattr("config.loading.DEFAULT_SECRETS_DIR", tmp_path / "away")
     assert load_settings().env == "development"
 
 

@@ -126,6 +126,8 @@ class Api:
         if fault is not None:
             await asyncio.sleep(fault.latency_before)
             if fault.status is not None:
+                if fault.executed:
+                    self._perform(exchange)
                 return self._failed(fault.failure(), exchange, fault.headers())
         try:
             body = _render(self._perform(exchange))

@@ -18,10 +18,10 @@ MESSAGES = {
 class Fault:
     """What to do to the next `times` requests that match.
 
-    `path` is a shell pattern (`/v1/subscriptions*`). With `status` the request is not executed and the
-    error is answered; delays are in seconds, before executing or between executing and answering; `drop`
-    executes and then severs the connection. `stored` says whether the error is kept under the request's
-    idempotency key: by default a 500 is, as with Stripe, and a 429 or 503 is not.
+    `path` is a shell pattern (`/v1/subscriptions*`). With `status` the error is answered, and the
+    request is not executed unless `executed` says so; delays are in seconds, before executing or between executing
+    and answering; `drop` executes and then severs the connection. `stored` says whether the error is kept under the
+    request's idempotency key: by default a 500 is, as with Stripe, and a 429 or 503 is not.
     """
 
     status: int | None = None
@@ -34,6 +34,7 @@ class Fault:
     retry_after: float | None = None
     should_retry: bool | None = None
     stored: bool | None = None
+    executed: bool = False
 
     def matches(self, method: str, path: str) -> bool:
         """Whether this fault is meant for that request."""

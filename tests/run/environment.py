@@ -2,12 +2,14 @@
 
 import os
 import secrets
+import shlex
 import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.settings import VARIABLES, Settings, load_settings
+from config.loading import load_settings
+from config.settings import VARIABLES, Settings
 from tests.embedded.ports import free_port
 from tests.fake_stripe import FakeStripe
 from tests.run.errors import CannotRun
@@ -53,6 +55,12 @@ def webhook_url(port: int) -> str:
     return f"http://127.0.0.1:{port}/webhooks/stripe"
 
 
+def choose_token_key(settings: Settings) -> Settings:
+    """Make up the key that the API's tokens are checked with, unless one is set."""
+    configured = settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url
+    return settings if configured else export(jwt_secret=secrets.token_urlsafe(32))
+
+
 def choose_ports(settings: Settings) -> Settings:
     """Settle on the ports; a default that is taken gives way to a free one.
 
@@ -77,6 +85,13 @@ def export(**values: str | int) -> Settings:
     return load_settings()
 
 
+def write_exports(file: Path) -> None:
+    """Write what this run's processes are given, secrets too, for a person's shell to source."""
+    file.touch(mode=0o600)
+    given = {name: value for name in sorted(VARIABLES.values()) if (value := os.environ.get(name))}
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in given.items()))
+
+
 def export_surroundings() -> None:
     """Let the Procfile's commands be found, and loopback be reached past a company's proxy."""
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -91,6 +106,7 @@ def made_up_stripe() -> dict[str, str]:
     return {
         "stripe_secret_key": FakeStripe.api_key,
         "stripe_webhook_secrets": f"whsec_{secrets.token_hex(16)}",
+        "default_price": FakeStripe.price,
     }
 
 

@@ -101,6 +101,7 @@ def whereabouts(settings: Settings, parts: Parts, var: VarDirectory, user_id: in
 def _addresses(settings: Settings, parts: Parts, var: VarDirectory) -> Iterator[tuple[str, str]]:
     web = f"http://127.0.0.1:{settings.port}"
     yield "webhook", webhook_url(settings.port)
+    yield "API", f"{web}/docs"
     yield "ready?", f"{web}/readyz"
     yield "metrics", f"{web}/metrics"
     yield "Flower", f"http://127.0.0.1:{settings.flower_port}/"
@@ -108,6 +109,7 @@ def _addresses(settings: Settings, parts: Parts, var: VarDirectory) -> Iterator[
     yield "database", str(var.database) if parts.database else "as in DATABASE_URL"
     yield "Redis", settings.redis_url if parts.redis else "as in REDIS_URL"
     yield "logs", f"{var.logs}/"
+    yield "settings", f". {var.exports}   for `billing status`, `billing token` and curl in another terminal"
 
 
 def _how_to_listen(settings: Settings, user_id: int | None) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from config.settings import load_settings
+from config.loading import load_settings
 from tests.run import report
-from tests.run.environment import choose_parts, choose_ports
+from tests.run.environment import choose_parts, choose_ports, choose_token_key, write_exports
 from tests.run.errors import CannotRun
 from tests.run.product import Product
 from tests.run.telling import tell_story
@@ -29,7 +29,8 @@ def run(directory: Path, *, once: bool) -> int:
     with var.locked(), ExitStack() as stack:
         var.clean(database=parts.database)
         product = Product(var, parts, stack, console.print)
-        settings = product.start(choose_ports(settings))
+        settings = product.start(choose_ports(choose_token_key(settings)))
+        write_exports(var.exports)
         if parts.stripe:
             good = tell_story(product, settings, console).good
         if not once:

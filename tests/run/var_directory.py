@@ -21,6 +21,7 @@ class VarDirectory:
         self.supervisord = self.path / "supervisord"
         self.logs = self.path / "log"
         self.database = self.path / "billing.db"
+        self.exports = self.path / "environment"
 
     @property
     def database_url(self) -> str:
@@ -47,6 +48,7 @@ class VarDirectory:
         for folder in (self.redis, self.fake_stripe, self.supervisord, self.logs):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
+        self.exports.unlink(missing_ok=True)
         for file in self.path.glob(f"{self.database.name}*") if database else ():
             file.unlink()
 

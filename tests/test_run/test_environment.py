@@ -1,11 +1,21 @@
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from config.settings import VARIABLES, load_settings
-from tests.run.environment import choose_parts, choose_ports, export, export_surroundings, webhook_url
+from config.loading import load_settings
+from config.settings import VARIABLES
+from tests.run.environment import (
+    choose_parts,
+    choose_ports,
+    choose_token_key,
+    export,
+    export_surroundings,
+    webhook_url,
+    write_exports,
+)
 from tests.run.errors import CannotRun
 from tests.run.run import run
 
@@ -87,3 +97,24 @@ def test_loopback_goes_past_a_proxy(environment: pytest.MonkeyPatch) -> None:
     export_surroundings()
     assert os.environ["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
     assert os.environ["no_proxy"] == "127.0.0.1,localhost"
+
+
+def test_token_key_is_made_up_only_where_none_is_set(environment: pytest.MonkeyPatch) -> None:
+    made_up = choose_token_key(load_settings())
+    assert made_up.jwt_secret
+    assert choose_token_key(made_up).jwt_secret == made_up.jwt_secret
+    environment.setenv("BILLING_JWT_SECRET", "")
+    environment.setenv("BILLING_JWT_JWKS_URL", "https://issuer.example/keys")
+    assert choose_token_key(load_settings()).jwt_secret is None
+
+
+def test_shell_that_sources_the_file_has_the_runs_settings(tmp_path: Path) -> None:
+    made_up = export(jwt_secret="it's a secret of 32 bytes or more", port=8123)
+    write_exports(tmp_path / "environment")
+    assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
+    shell = [f". {tmp_path}/environment; env -0"]
+    told = subprocess.run(["sh", "-c", *shell], env={}, check=True, capture_output=True, text=True).stdout
+    variables = dict(line.split("=", 1) for line in told.split("\0") if line)
+    assert made_up.jwt_secret
+    assert variables["BILLING_JWT_SECRET"] == made_up.jwt_secret.get_secret_value()
+    assert variables["PORT"] == "8123"
