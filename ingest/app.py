@@ -16,9 +16,11 @@ from starlette.routing import Route
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import AcceptingInbox
 from config.celery import create_celery
+from config.loading import load_settings
 from config.logging import configure_logging
-from config.settings import Settings, load_settings
+from config.settings import Settings
 from ingest.accept import Acceptor
+from ingest.api import add_api
 from ingest.health import Health
 from ingest.signature import SignatureVerifier
 from ingest.webhook import WebhookEndpoint
@@ -34,8 +36,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings.log_level)
     verifier = SignatureVerifier(settings.require_webhook_secrets(), settings.signature_tolerance)
     redis = _redis(settings)
+    celery = create_celery(settings)
     acceptor = Acceptor(
-        AcceptingInbox(redis, settings.queue_prefix, MessageTemplate(create_celery(settings))),
+        AcceptingInbox(redis, settings.queue_prefix, MessageTemplate(celery)),
         batch=settings.accept_batch,
         timeout=settings.accept_timeout,
     )
@@ -48,14 +51,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await redis.aclose()
+        parts.close()
 
-    app = FastAPI(title="Billing", lifespan=lifespan)
-    app.router.routes += [
+    app = FastAPI(title="Billing", lifespan=lifespan, generate_unique_id_function=lambda route: route.name)
+    # First, and outside FastAPI's machinery: most requests are webhooks. docs/adr/0003-webhook-outside-fastapi.md
+    app.router.routes[:0] = [
         Route("/webhooks/stripe", endpoint.post, methods=["POST"]),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
         Route("/metrics", _metrics),  # prometheus_client's own application, mounted, answers with a redirect
     ]
+    parts = add_api(app, settings, celery)
     return app
 
 

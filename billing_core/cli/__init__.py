@@ -6,12 +6,13 @@ import typer
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from billing_core.cli import customers, events, status
+from billing_core.cli import customers, events, status, token
 from billing_core.errors import RetryLater
 from config.settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help=__doc__, pretty_exceptions_enable=False)
 app.command(name="status")(status.show)
+app.command(name="token")(token.make)
 app.add_typer(events.app, name="events")
 app.add_typer(customers.app, name="customers")
 

@@ -4,12 +4,13 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 import redis
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
 from config.settings import Settings
@@ -65,13 +66,16 @@ async def opened(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield it
 
 
-@contextmanager
-def served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings) -> AbstractContextManager[str]:
     """Serve the application by HTTP as `python -m ingest` does, in a thread, and return its address."""
+    return served_app(create_app(settings))
+
+
+@contextmanager
+def served_app(app: FastAPI) -> Iterator[str]:
+    """Serve this application."""
     port = free_port()
-    config = uvicorn.Config(
-        create_app(settings), port=port, loop="uvloop", http="httptools", log_config=None, access_log=False
-    )
+    config = uvicorn.Config(app, port=port, loop="uvloop", http="httptools", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
