@@ -13,7 +13,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from billing_core.envelope import MessageTemplate
-from config.queues import Family
+from config.queues import BELL, Family
 
 # One message of the sweep is a batch for one worker transaction.
 SWEEP_BATCH = 100
@@ -62,6 +62,7 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self.deliveries = f"{prefix}deliveries"
+        self.bell = f"{prefix}{BELL}"
         self.unacked = f"{prefix}unacked"  # kombu's, like the next
         self.unacked_index = f"{prefix}unacked_index"
 
@@ -190,6 +191,7 @@ def _acceptance(
     for event in events:
         names.append(keys.event(event.event_id))
         args += (position[event.family], event.event_id, event.payload)
+    names.append(keys.bell)
     return names, args
 
 

@@ -27,7 +27,7 @@ UNACKED_MUTEX_EXPIRE = 5
 # A message held for a later retry counts against memory, not against prefetch.
 MAX_HELD_RETRIES = 1000
 
-# BRPOP answers one message a call, so more prefetch only takes messages away from other workers.
+# Each message is a transaction: more in hand would only be taken away from other workers.
 PREFETCH_PER_THREAD = 2
 
 

@@ -16,6 +16,10 @@ class Family(StrEnum):
 
 SWEEP_TASK = "billing.sweep"
 MAINTENANCE_QUEUE = "billing.maintenance"
+# A list on which idle workers wait; an entry says that there is a message somewhere.
+BELL = "bell"
+# Where messages go that are no message of Celery's.
+UNREADABLE = "unreadable"
 
 COMMANDS_QUEUE = "billing.commands"
 RUN_COMMAND_TASK = "billing.run_command"

@@ -1,5 +1,5 @@
 -- Accept a batch of verified events: dedupe, store and enqueue in one atomic step.
--- KEYS: for each family its inbox and its queue, then for each event its own key.
+-- KEYS: for each family its inbox and its queue, then for each event its own key, last the bell.
 -- ARGV: number of families, a message template for each; then for each event its family (from 1), ID and payload.
 -- Returns for each event 1 if it is new, 0 if it was seen before.
 local families = tonumber(ARGV[1])
@@ -8,7 +8,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, accepted = {}, {}
 for family = 1, families do accepted[family] = {} end
 
-for event = 1, #KEYS - 2 * families do
+for event = 1, #KEYS - 2 * families - 1 do
   local at = families + 1 + 3 * (event - 1)
   local family, id, payload = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   -- The moment of acceptance stands before the payload, because re-queueing moves the inbox's score.
@@ -29,6 +29,8 @@ for family = 1, families do
     local message = string.gsub(ARGV[1 + family], '@BODY_IDS@', body)
     message = string.gsub(message, '@SHOWN_IDS@', shown)
     redis.call('LPUSH', KEYS[2 * family], message)
+    redis.call('LPUSH', KEYS[#KEYS], '')
   end
 end
+redis.call('LTRIM', KEYS[#KEYS], 0, families - 1)
 return answers

@@ -75,13 +75,14 @@ class BothSides:
         return self.redis.llen(self.keys.queue(family))
 
     def pop(self, family: Family = FAMILY) -> Message:
-        """Take the next message off the queue: the first of kombu's two round trips."""
+        """Answer the bell and take the next message off the queue, without noting it as held."""
+        self.redis.delete(self.keys.bell)
         raw = self.redis.rpop(self.keys.queue(family))
         assert isinstance(raw, bytes)
         return cast(Message, json.loads(raw))
 
     def hold(self, message: Message, family: Family = FAMILY, seconds: float = 0) -> None:
-        """Record the message as unacked, so long ago: the second round trip, in kombu's own form."""
+        """Record the message as unacked, so long ago, in kombu's own form."""
         tag, entry = message["properties"]["delivery_tag"], json.dumps([message, "", str(family)])
         self.redis.zadd(self.keys.unacked_index, {tag: time.time() - seconds})
         self.redis.hset(self.keys.unacked, tag, entry)
