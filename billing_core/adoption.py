@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from billing_core.database import Database
 from billing_core.links import Parents
 from billing_core.models import (
     BillingCustomer,
@@ -22,6 +23,7 @@ from billing_core.models import (
     Refund,
     Subscription,
 )
+from billing_core.retry import named_database_errors, retry_blips
 
 OfInvoice = type[Dispute] | type[Refund] | type[InvoicePayment]
 OF_INVOICE: dict[OfInvoice, InstrumentedAttribute[str]] = {
@@ -69,6 +71,25 @@ def adopt(session: Session, orphans: Orphans) -> None:
         _correct_defaults(session, orphans.defaults)
     if orphans.customers:
         _adopt_of_customers(session, orphans.customers)
+
+
+@retry_blips
+def adopt_once_more(database: Database, parents: Parents) -> None:
+    """Link what is not linked yet of these parents' children; call it after the commit that wrote either.
+
+    Parent and child may be committed at the same time by two workers that do not see each other: whoever commits last
+    sees the other here, because each looks once more after its own commit.
+
+    Raises:
+        DatabaseUnavailable: the database is away or busy.
+    """
+    if not parents:
+        return
+    with named_database_errors(), database.read() as session:
+        orphans = orphans_of(session, parents)
+    if orphans:
+        with named_database_errors(), database.write() as session:
+            adopt(session, orphans)
 
 
 def _invoices(session: Session, subscriptions: Collection[str]) -> Sequence[str]:

@@ -74,18 +74,64 @@ def apply_fetched(
     Raises:
         RaceLost: the row changed since `held` was read; fetch again.
     """
-    links = read_links(session, [fetched.record])
-    columns = _columns(fetched.record, read_owners(session, [fetched.record], app), links)
-    own_id, before, changed = held.own_id, held.record, Changes()
-    if before is None or fetched.record.terminal or not before.terminal:
-        written = write_states(session, kind, [Write(held, fetched, None, columns)])
-        own_id = written[kind.stripe_id(fetched.record)]
-        changed = changes(before, fetched.record)
+    stripe_id = kind.stripe_id(fetched.record)
+    written = write_fetched(session, kind, [(held, fetched)], app)
+    changed = changes(held.record, fetched.record) if _may_follow(held.record, fetched.record) else Changes()
+    columns, own_id = written.columns[stripe_id], written.own_ids[stripe_id]
     audit.record(session, [_entry(kind, fact, Outcome.TIE, changed, columns, own_id) for fact in facts])
-    parents = links.missing(parents_of([fetched.record]))
+    return Applied({fact.event.id: Outcome.TIE for fact in facts}, [], written.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What states that Stripe gave came to: our own IDs and the columns that are not Stripe's, by Stripe's ID.
+
+    `parents` are as those of `Applied`.
+    """
+
+    own_ids: dict[str, int]
+    columns: dict[str, dict[str, Any]]
+    parents: Parents
+
+
+def write_fetched(
+    session: Session,
+    kind: Kind,
+    states: Sequence[tuple[Held, State]],
+    app: str | None = None,
+    *,
+    overrule: bool = False,
+) -> Written:
+    """Write states that Stripe gave, each over the row as it was before Stripe was asked.
+
+    Args:
+        session: of the transaction that the caller commits.
+        kind: of all of them.
+        states: what was held of each object, and what it is now.
+        app: which of several applications in the Stripe account we are.
+        overrule: write over a row that says the object has ended, though Stripe says that it has not.
+
+    Raises:
+        RaceLost: one of the rows changed meanwhile; fetch again.
+    """
+    records = {kind.stripe_id(state.record): state.record for _, state in states}
+    owners, links = read_owners(session, records.values(), app), read_links(session, records.values())
+    columns = {stripe_id: _columns(record, owners, links) for stripe_id, record in records.items()}
+    writes = [
+        Write(held, state, None, columns[kind.stripe_id(state.record)])
+        for held, state in states
+        if overrule or _may_follow(held.record, state.record)
+    ]
+    kept = {kind.stripe_id(state.record): held.own_id for held, state in states if held.own_id is not None}
+    own_ids = kept | write_states(session, kind, writes)
+    parents = links.missing(parents_of(records.values()))
     if kind is CUSTOMER:
-        parents |= as_parents(kind, [kind.stripe_id(fetched.record)])
-    return Applied({fact.event.id: Outcome.TIE for fact in facts}, [], parents)
+        parents |= as_parents(kind, records)
+    return Written(own_ids, columns, parents)
+
+
+def _may_follow(before: Record | None, after: Record) -> bool:
+    return before is None or after.terminal or not before.terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
 
+from billing_core.dialects import ImpatientConnection
+
 # An event's transaction takes milliseconds. Who waits 5 s waits for something stuck: give up, be retried.
 _CONNECT_SECONDS = 5
 _LOCK_SECONDS = 5
@@ -118,7 +120,9 @@ _POSTGRESQL_SESSION = {
     "timezone": "UTC",
     "lock_timeout": f"{_LOCK_SECONDS}s",
     "statement_timeout": f"{_STATEMENT_SECONDS}s",
-    "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold its rows for ever
+    # A process that is frozen or cut off in mid-transaction must not hold its rows for long. Ours take milliseconds,
+    # and those behind such a one are promised within a minute.
+    "idle_in_transaction_session_timeout": "20s",
 }
 
 
@@ -137,7 +141,13 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
     }
     url = url.difference_update_query(["options"])
     missing = {name: value for name, value in connect_args.items() if name not in url.query}
-    return create_engine(url, connect_args=missing, **_pool_options(pool_size))
+    engine = create_engine(url, connect_args=missing, **_pool_options(pool_size))
+    event.listen(engine, "do_connect", _connect_impatiently)
+    return engine
+
+
+def _connect_impatiently(_dialect: Any, _record: Any, args: Any, parameters: Any) -> DBAPIConnection:
+    return ImpatientConnection.connect(*args, **parameters)  # type: ignore[return-value]  # psycopg's is wider
 
 
 def _mssql_engine(url: URL, pool_size: int) -> Engine:

@@ -18,6 +18,11 @@ from config.queues import BELL, Family
 # One message of the sweep is a batch for one worker transaction.
 SWEEP_BATCH = 100
 
+# The oldest is looked for among so many. Where more wait, many wait for long.
+LOOKED_AT = 200
+
+_MILLISECONDS = 13  # digits, until the year 2286
+
 
 def _lua(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
@@ -32,7 +37,7 @@ class AcceptedEvent(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much of a family waits: events not applied, messages queued, seconds since the oldest was queued."""
+    """How much of a family waits: events not applied, messages queued, seconds since the oldest was accepted."""
 
     inbox: int
     queue: int
@@ -110,6 +115,7 @@ class WorkingInbox:
         self._dedupe_window = dedupe_window
         self._redis = redis
         self._accept = redis.register_script(_lua("accept"))
+        self._forget = redis.register_script(_lua("forget"))
         self._claim = redis.register_script(_lua("claim"))
         self._settle = redis.register_script(_lua("settle"))
         self._postpone = redis.register_script(_lua("postpone"))
@@ -133,25 +139,42 @@ class WorkingInbox:
         """Forget events that became dead letters, so that Stripe's "Resend" is accepted again."""
         self._end(family, event_ids, 0)
 
-    def accept_again(self, events: Sequence[AcceptedEvent]) -> None:
-        """Store and enqueue events once more, though settled or released; those still due stay as they are."""
-        for event in events:
-            key = self._keys.event(event.event_id)
-            if self._redis.get(key) == b"":  # a tombstone; were the key missing, somebody might accept the event now
-                self._redis.delete(key)
+    def accept_again(self, events: Sequence[AcceptedEvent]) -> list[bool]:
+        """Store and enqueue events, though they were settled or released; those still due stay as they are.
+
+        Returns:
+            For each event whether it was not due.
+        """
+        self._forget(keys=[self._keys.event(event.event_id) for event in events])
         keys, args = _acceptance(self._keys, self._template, events)
-        self._accept(keys=keys, args=args)
+        answers: list[int] = self._accept(keys=keys, args=args)
+        return [answer == 1 for answer in answers]
+
+    def due(self, event_ids: Sequence[str]) -> set[str]:
+        """Return those of the events that are accepted and not yet settled."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for event_id in event_ids:
+            pipeline.strlen(self._keys.event(event_id))
+        return {event_id for event_id, length in zip(event_ids, pipeline.execute(), strict=True) if length}
 
     def depth(self, family: Family) -> Depth:
         """Return how much waits, and for how long."""
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.zcard(self._keys.inbox(family))
         pipeline.llen(self._keys.queue(family))
-        pipeline.zrange(self._keys.inbox(family), 0, 0, withscores=True)
+        pipeline.zrange(self._keys.inbox(family), 0, LOOKED_AT - 1, withscores=True)
         pipeline.time()
-        inbox, queue, oldest, (seconds, _) = pipeline.execute()
-        age = seconds - oldest[0][1] / 1000 if oldest else 0.0
+        inbox, queue, first, (seconds, _) = pipeline.execute()
+        age = seconds - self._oldest(first) / 1000 if first else 0.0
         return Depth(inbox, queue, round(max(age, 0.0), 1))
+
+    def _oldest(self, entries: Sequence[tuple[bytes, float]]) -> float:
+        """Return when the oldest was accepted, in ms. Each try moves an entry's score on: it tells of the last one."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for event_id, _ in entries:
+            pipeline.getrange(self._keys.event(event_id.decode()), 0, _MILLISECONDS - 1)
+        accepted = [float(found) for found in pipeline.execute() if found]  # none of what is settled meanwhile
+        return min([entries[0][1], *accepted])
 
     def postpone(self, family: Family, event_ids: Sequence[str]) -> None:
         """Give events back for a later try; call it right before publishing their message again."""

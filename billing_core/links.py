@@ -113,7 +113,10 @@ def _subscriptions(session: Session, stripe_ids: Collection[str]) -> dict[str, i
 def _invoices(session: Session, stripe_ids: Collection[str]) -> dict[str, HeldInvoice]:
     if not stripe_ids:
         return {}
-    query = select(Invoice.stripe_invoice_id, Invoice.invoice_id, Invoice.subscription_id, Invoice.user_id)
+    # The subscription by Stripe's ID: the invoice itself may not be linked to it yet.
+    query = select(Invoice.stripe_invoice_id, Invoice.invoice_id, Subscription.subscription_id, Invoice.user_id).join(
+        Subscription, Subscription.stripe_subscription_id == Invoice.stripe_subscription_id, isouter=True
+    )
     rows = session.execute(query.where(Invoice.stripe_invoice_id.in_(sorted(stripe_ids))))
     return {
         stripe_id: HeldInvoice(own_id, subscription_id, user_id) for stripe_id, own_id, subscription_id, user_id in rows

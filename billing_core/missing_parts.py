@@ -27,7 +27,7 @@ def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
     """
     if isinstance(record, OfCharge) and record.stripe_customer_id is None:
         known = complete_from(_held(database, record), record)
-        return known if known.stripe_customer_id else _ask_about_charge(stripe, record)
+        return known if known.stripe_customer_id else ask_about_charge(stripe, record)
     if isinstance(record, PaymentMethodRecord) and record.stripe_customer_id is None:
         return complete_from(_held(database, record), record)
     return record
@@ -88,7 +88,12 @@ def _held(database: Database, record: Record) -> Record | None:
     return look_up(database, kind, kind.stripe_id(record)).record
 
 
-def _ask_about_charge(stripe: StripeApi, record: OfCharge) -> OfCharge:
+def ask_about_charge(stripe: StripeApi, record: OfCharge) -> OfCharge:
+    """Return the record with its customer and invoice, as Stripe knows them.
+
+    Raises:
+        StripeUnavailable: Stripe did not answer.
+    """
     intent = record.stripe_payment_intent_id
     # A refund names the charge, or where there is none yet, only the payment intent.
     path = f"/v1/charges/{record.stripe_charge_id}" if record.stripe_charge_id else f"/v1/payment_intents/{intent}"

@@ -6,7 +6,7 @@ ticks in seconds, so two events of one second can carry different states: a tie,
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -26,6 +26,10 @@ class Outcome(StrEnum):
 
 # With one of these an event is over; the others are taken up again when it is delivered or replayed.
 SETTLED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.TIE})
+
+# A row that claims to be of so much later than Stripe's own clock would take no event for as long. Stripe's answers
+# count from a second or two before the moment they were given.
+LARGEST_LEAD = timedelta(minutes=5)
 
 # Changed fields by name, each with its value before and after, as JSON can hold it.
 Changes = dict[str, list[Any]]
@@ -109,7 +113,7 @@ def changes(before: Record | None, after: Record) -> Changes:
     """Return the fields in which two states differ."""
     old = values_of(before) if before else {}
     return {
-        name: [_jsonable(old.get(name)), _jsonable(value)]
+        name: [jsonable(old.get(name)), jsonable(value)]
         for name, value in values_of(after).items()
         if old.get(name) != value
     }
@@ -136,5 +140,6 @@ def _drop_overtaken_ties(result: Fold[T]) -> None:
     result.ties = [item for item in result.ties if result.state and item.state.rank == result.state.rank]
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
+    """Return a column's value as JSON can hold it."""
     return value.isoformat() if isinstance(value, datetime) else value

@@ -58,14 +58,17 @@ class Owners:
     def objection(self, fact: Fact) -> tuple[Outcome, str] | None:
         """Return why the fact may not have an effect here (yet), or None."""
         customer = self.customers.get(fact.record.stripe_customer_id or "")
-        marks = {fact.app, customer.app if customer else None} - {None, self.app}
-        if self.app and marks:
-            return Outcome.FOREIGN, f"it is marked as application {min(map(str, marks))}'s, not {self.app}'s"
+        if marks := self.others_marks(fact.app, customer.app if customer else None):
+            return Outcome.FOREIGN, f"it is marked as application {min(marks)}'s, not {self.app}'s"
         if not isinstance(fact.record, NEED_A_USER) or (customer and customer.user_id is not None):
             return None
         if customer and customer.deleted_at:
             return Outcome.FOREIGN, NO_USER_OF_OURS
         return Outcome.PARKED, "no user is linked to the customer: billing customers link"
+
+    def others_marks(self, *apps: str | None) -> set[str]:
+        """Return those of the marks that are another application's."""
+        return {app for app in apps if app is not None and app != self.app} if self.app else set()
 
     def columns(self, record: Record) -> dict[str, Any]:
         """Return the columns of a record's row that its customer decides, by attribute name."""

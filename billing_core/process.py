@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from billing_core.adoption import adopt, orphans_of
+from billing_core.adoption import adopt_once_more
 from billing_core.apply import Applied, apply_facts, apply_fetched
 from billing_core.database import Database
 from billing_core.errors import RaceLost, RetryLater, StripeObjectMissing, StripeUnavailable
@@ -51,7 +51,7 @@ class Processor:
         if facts:
             applied = self._commit(facts)
             processed.outcomes |= applied.outcomes
-            self._adopt(applied.parents | self._settle_ties(applied.ties, processed))
+            adopt_once_more(self._database, applied.parents | self._settle_ties(applied.ties, processed))
         return processed
 
     def _prepare(self, told: Sequence[Fact | Notice], processed: Processed) -> list[Fact]:
@@ -149,18 +149,3 @@ class Processor:
         except StripeObjectMissing:
             return latest_without_stripe(seen)
         return as_fetched(held.record, read_answer(kind, fetched), max(state.as_of for state in seen))
-
-    @retry_blips
-    def _adopt(self, parents: Parents) -> None:
-        """Link children that came before their parents.
-
-        Parent and child may be committed at the same time by two workers that do not see each other: whoever
-        commits last sees the other here, because each looks once more after its own commit.
-        """
-        if not parents:
-            return
-        with named_database_errors(), self._database.read() as session:
-            orphans = orphans_of(session, parents)
-        if orphans:
-            with named_database_errors(), self._database.write() as session:
-                adopt(session, orphans)

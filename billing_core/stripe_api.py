@@ -15,6 +15,9 @@ from pydantic import SecretStr
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
 from billing_core.stripe_gate import Left, StripeGate
 
+# The SDK's own: what we were built and tested with, for our calls and for the events of the endpoint we register.
+API_VERSION: str = stripe.api_version
+
 # What is wrong with the request stays wrong. Any other status says something about the key (401, 403), the moment
 # (409, 429, 5xx), or that somebody between us and Stripe answered. https://docs.stripe.com/api/errors
 _REFUSED = frozenset({400, 402})

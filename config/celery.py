@@ -6,13 +6,17 @@ from celery import Celery
 from kombu import Queue
 
 from config.queues import (
+    CHECK_ENDPOINT_TASK,
     COMMAND_TASKS,
     COMMANDS_QUEUE,
+    FILL_GAPS_TASK,
     MAINTENANCE_QUEUE,
     QUEUES,
+    RECONCILE_TASK,
     RUN_COMMAND_TASK,
     SWEEP_COMMANDS_TASK,
     SWEEP_TASK,
+    WATCH_TASK,
     Family,
 )
 from config.settings import Settings
@@ -24,11 +28,18 @@ SOCKET_CONNECT_TIMEOUT = 3.0
 # A worker killed while it restores messages keeps the mutex this long; nobody else restores meanwhile.
 UNACKED_MUTEX_EXPIRE = 5
 
+# s. Beat writes down by its own clock when a run expires, and a worker compares with its own: were they apart by more
+# than that, no sweep would ever run. Beyond five minutes Stripe's signatures fail, and somebody mends the clock.
+CLOCKS_APART = 600.0
+
 # A message held for a later retry counts against memory, not against prefetch.
 MAX_HELD_RETRIES = 1000
 
 # Each message is a transaction: more in hand would only be taken away from other workers.
 PREFETCH_PER_THREAD = 2
+
+# How often it is asked whether there is a slice of the nightly reconcile to do.
+RECONCILE_INTERVAL = 30.0
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -45,19 +56,25 @@ def celery_configuration(settings: Settings) -> dict[str, Any]:
         **_broker(settings),
         **_workers(settings),
         "beat_schedule": beat_schedule(settings),
-        "beat_scheduler": "celery.beat:Scheduler",  # in memory: no schedule file that can be corrupt or stale
+        "beat_scheduler": "workers.scheduler:BeatingScheduler",  # in memory: no file that can be corrupt or stale
         "beat_max_loop_interval": 1,
     }
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return what runs on a schedule. A missed run is not worth catching up on, so each expires."""
-    if not settings.sweep_enabled:
-        return {}
-    interval = settings.sweep_interval
+    """Return what runs on a schedule. Missed runs are not worth catching up on, so each expires."""
+    intervals = {WATCH_TASK: settings.watch_interval}
+    if settings.sweep_enabled:
+        intervals |= dict.fromkeys((SWEEP_TASK, SWEEP_COMMANDS_TASK), settings.sweep_interval)
+    if settings.stripe_secret_key and settings.public_url:
+        intervals[CHECK_ENDPOINT_TASK] = settings.endpoint_check_interval
+    if settings.stripe_secret_key:
+        intervals[FILL_GAPS_TASK] = settings.gap_interval
+    if settings.stripe_secret_key and settings.reconcile_at != "off":
+        intervals[RECONCILE_TASK] = RECONCILE_INTERVAL
     return {
-        name: {"task": task, "schedule": interval, "options": {"expires": interval * 2}}
-        for name, task in (("sweep", SWEEP_TASK), ("sweep_commands", SWEEP_COMMANDS_TASK))
+        task: {"task": task, "schedule": interval, "options": {"expires": max(interval * 2, CLOCKS_APART)}}
+        for task, interval in intervals.items()
     }
 
 
@@ -73,7 +90,17 @@ def _messages() -> dict[str, Any]:
         "task_routes": {
             **{name: {"queue": name} for name in Family},
             **{name: {"queue": COMMANDS_QUEUE} for name in (RUN_COMMAND_TASK, *COMMAND_TASKS)},
-            **{name: {"queue": MAINTENANCE_QUEUE} for name in (SWEEP_TASK, SWEEP_COMMANDS_TASK)},
+            **{
+                name: {"queue": MAINTENANCE_QUEUE}
+                for name in (
+                    SWEEP_TASK,
+                    SWEEP_COMMANDS_TASK,
+                    WATCH_TASK,
+                    CHECK_ENDPOINT_TASK,
+                    FILL_GAPS_TASK,
+                    RECONCILE_TASK,
+                )
+            },
         },
         "enable_utc": True,
         "worker_send_task_events": True,  # Flower

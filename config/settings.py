@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     stall_time: Seconds = 15.0
     sweep_interval: Seconds = 5.0
     sweep_enabled: bool = True
+    heartbeat_interval: Seconds = 5.0
+    watch_interval: Seconds = 30.0
+    inbox_age_limit: Seconds = 60.0  # several sweeps: whatever still waits then, waits for a person
     visibility_timeout: WholeSeconds = 45
     worker_concurrency: Count = 8
     max_deliveries: Count = 10
@@ -102,6 +105,13 @@ class Settings(BaseSettings):
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
     flower_port: Port = 5555
+    public_url: str | None = Field(None, pattern=r"^https?://")
+    endpoint_check_interval: Seconds = 3600.0
+    gap_interval: Seconds = 300.0
+    gap_overlap: Seconds = 3600.0  # Stripe promises no order: an event may be listed after one that is newer
+    reconcile_at: str = Field("03:00", pattern=r"^(off|([01]\d|2[0-3]):[0-5]\d)$")
+    reconcile_repair: bool = False
+    reconcile_settle: Seconds = 5.0
     stripe_timeout: Seconds = 20.0
     stripe_max_retries: int = Field(2, ge=0)
     stripe_rate: Count | None = None

@@ -4,24 +4,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from billing_core.envelope import MessageTemplate
-from billing_core.inbox import AcceptingInbox
-from config.celery import create_celery
+from billing_core.inbox import AcceptingInbox, WorkingInbox
+from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
 from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import Settings
 from ingest.accept import Acceptor
 from ingest.api import add_api
 from ingest.health import Health
+from ingest.matched import MatchedSecrets
+from ingest.metrics import Metrics
 from ingest.signature import SignatureVerifier
 from ingest.webhook import WebhookEndpoint
 
@@ -34,39 +34,42 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load_settings()
     configure_logging(settings.log_level)
-    verifier = SignatureVerifier(settings.require_webhook_secrets(), settings.signature_tolerance)
-    redis = _redis(settings)
+    secrets = settings.require_webhook_secrets()
+    verifier = SignatureVerifier(secrets, settings.signature_tolerance)
+    redis, blocking_redis = _redis(settings), _blocking_redis(settings)
     celery = create_celery(settings)
+    template = MessageTemplate(celery)
     acceptor = Acceptor(
-        AcceptingInbox(redis, settings.queue_prefix, MessageTemplate(celery)),
+        AcceptingInbox(redis, settings.queue_prefix, template),
         batch=settings.accept_batch,
         timeout=settings.accept_timeout,
     )
+    matched = MatchedSecrets(redis, settings.queue_prefix, secrets)
     endpoint = WebhookEndpoint(
-        verifier, acceptor, livemode=settings.livemode_expected, max_body_bytes=settings.max_body_bytes
+        verifier, matched, acceptor, livemode=settings.livemode_expected, max_body_bytes=settings.max_body_bytes
     )
     health = Health(redis, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await matched.close()
         await redis.aclose()
+        blocking_redis.close()
         parts.close()
 
     app = FastAPI(title="Billing", lifespan=lifespan, generate_unique_id_function=lambda route: route.name)
+    parts = add_api(app, settings, celery)
+    inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
+    metrics = Metrics(blocking_redis, inbox, parts.database, settings)
     # First, and outside FastAPI's machinery: most requests are webhooks. docs/adr/0003-webhook-outside-fastapi.md
     app.router.routes[:0] = [
         Route("/webhooks/stripe", endpoint.post, methods=["POST"]),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
-        Route("/metrics", _metrics),  # prometheus_client's own application, mounted, answers with a redirect
+        Route("/metrics", metrics.get),  # prometheus_client's own application, mounted, answers with a redirect
     ]
-    parts = add_api(app, settings, celery)
     return app
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _redis(settings: Settings) -> Redis:
@@ -78,4 +81,11 @@ def _redis(settings: Settings) -> Redis:
         retry=Retry(NoBackoff(), 0),
         # While these notifications are on, redis-py 8.1's pool hands out connections that Redis has closed meanwhile.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
+    )
+
+
+def _blocking_redis(settings: Settings) -> BlockingRedis:
+    """For what runs in a thread, and whose waiting holds up nobody."""
+    return BlockingRedis.from_url(
+        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
     )

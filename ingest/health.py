@@ -1,7 +1,6 @@
 """Liveness (this process answers) and readiness (it may be sent traffic)."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 from redis import RedisError, ResponseError
@@ -10,13 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from billing_core.doctor.database import behind
+from billing_core.doctor.redis_server import DURABLE, not_durable, plain
 from config.settings import Settings
 from migrations import current_and_head
 
 CHECK_TIMEOUT = 2.0
-
-# What Redis must be told so that a 200 means durable, and that it never evicts an event.
-DURABLE = {"appendonly": {"yes"}, "appendfsync": {"always", "everysec"}, "maxmemory-policy": {"noeviction"}}
 
 
 class Health:
@@ -49,9 +47,10 @@ class Health:
 
     async def _check_durability(self) -> str:
         try:
-            return _durability(await self._redis.config_get(*DURABLE))
+            wrong = not_durable(plain(await self._redis.config_get(*DURABLE)))
         except ResponseError:
             return "ok"  # managed Redis forbids CONFIG; its operator vouches for the settings
+        return f"not durable: {', '.join(wrong)}; see config/redis.conf" if wrong else "ok"
 
     async def _check_database(self) -> str:
         try:
@@ -59,17 +58,8 @@ class Health:
                 current, head = await asyncio.to_thread(current_and_head, self._database_url)
         except (SQLAlchemyError, OSError) as error:
             return f"away: {type(error).__name__}; events are stored meanwhile"
-        return "ok" if current == head else f"not migrated: at {current}, needs {head}; run alembic upgrade head"
-
-
-def _durability(settings: dict[Any, Any]) -> str:
-    found = {_text(name): _text(value) for name, value in settings.items()}
-    wrong = [f"{name} is {found[name]}" for name, good in DURABLE.items() if found.get(name, "") not in good]
-    return "ok" if not wrong else f"not durable: {', '.join(wrong)}; see config/redis.conf"
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+        problem = behind(current, head)
+        return f"{problem}; run alembic upgrade head" if problem else "ok"
 
 
 def _answer(body: dict[str, object], *, ok: bool) -> Response:

@@ -13,6 +13,7 @@ from billing_core import metrics
 from billing_core.event_types import family_of
 from billing_core.inbox import AcceptedEvent
 from ingest.accept import Acceptor, InboxUnavailable
+from ingest.matched import MatchedSecrets
 from ingest.signature import BadSignature, SignatureVerifier
 
 log = structlog.get_logger()
@@ -45,8 +46,17 @@ class Refused(Exception):
 class WebhookEndpoint:
     """A plain Starlette route: FastAPI's machinery would double its cost and is not used here."""
 
-    def __init__(self, verifier: SignatureVerifier, acceptor: Acceptor, *, livemode: bool, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        verifier: SignatureVerifier,
+        matched: MatchedSecrets,
+        acceptor: Acceptor,
+        *,
+        livemode: bool,
+        max_body_bytes: int,
+    ) -> None:
         self._verifier = verifier
+        self._matched = matched
         self._acceptor = acceptor
         self._livemode = livemode
         self._max_body_bytes = max_body_bytes
@@ -83,7 +93,7 @@ class WebhookEndpoint:
 
     def _verified(self, body: bytes, header: str | None) -> Envelope:
         try:
-            self._verifier.verify(body, header)
+            self._matched.note(self._verifier.verify(body, header))
         except BadSignature as error:
             raise Refused(400, "bad_signature", str(error)) from error
         try:

@@ -15,7 +15,14 @@ except SettingsError as error:
     sys.exit(str(error))
 
 app = create_celery(settings)
-app.conf.imports = ("workers.tasks", "workers.commands")
+app.conf.imports = (
+    "workers.tasks",
+    "workers.commands",
+    "workers.gaps",
+    "workers.reconcile",
+    "workers.heartbeat",
+    "workers.watch",
+)
 
 
 @setup_logging.connect

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from redis import Redis
+from redis.lock import Lock
 
 from billing_core.commands import Commands
 from billing_core.commands.execute import Executor
 from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
+from billing_core.gaps import GapFill
 from billing_core.inbox import WorkingInbox
 from billing_core.process import Processor
+from billing_core.reconcile.nightly import Nightly
+from billing_core.reconcile.reconcile import Reconcile
 from billing_core.stripe_api import StripeApi
 from billing_core.stripe_gate import gate_over
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT
@@ -38,6 +42,17 @@ class CommandRuntime:
     executor: Executor
 
 
+@dataclass(frozen=True)
+class WatchRuntime:
+    """What the tasks that look after the service work with."""
+
+    settings: Settings
+    redis: Redis
+    inbox: WorkingInbox
+    database: Database
+    stripe: StripeApi
+
+
 @cache
 def runtime() -> Runtime:
     """Return this process's runtime."""
@@ -59,6 +74,36 @@ def command_runtime() -> CommandRuntime:
         app=settings.app,
     )
     return CommandRuntime(settings, database, Commands(database), executor)
+
+
+@cache
+def watch_runtime() -> WatchRuntime:
+    """Return this process's runtime for the watch."""
+    here = runtime()
+    return WatchRuntime(settings, _redis(), here.inbox, here.database, _stripe())
+
+
+@cache
+def gap_fill() -> GapFill:
+    """Return this process's gap fill."""
+    here = runtime()
+    return GapFill(
+        here.database, here.inbox, _stripe(), livemode=settings.livemode_expected, overlap=settings.gap_overlap
+    )
+
+
+@cache
+def nightly() -> Nightly:
+    """Return this process's nightly reconcile."""
+    database = _database()
+    reconcile = Reconcile(database, _stripe(), settle=settings.reconcile_settle, app=settings.app)
+    return Nightly(database, reconcile, at=settings.reconcile_at, repair=settings.reconcile_repair)
+
+
+def lock(name: str, seconds: float) -> Lock:
+    """Return a lock that all processes share: who does not get it need not wait, and it opens after so many seconds."""
+    made: Lock = _redis().lock(f"{settings.queue_prefix}lock:{name}", timeout=seconds, blocking=False)
+    return made
 
 
 @cache

@@ -2,23 +2,31 @@
 
 import sys
 
+import structlog
 import typer
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from billing_core.cli import customers, events, status, token
+from billing_core.cli import customers, doctor, endpoint, events, gaps, reconcile, status, token
 from billing_core.errors import RetryLater
 from config.settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help=__doc__, pretty_exceptions_enable=False)
 app.command(name="status")(status.show)
+app.command(name="doctor")(doctor.examine)
+app.command(name="gaps")(gaps.fill)
+app.command(name="reconcile")(reconcile.reconcile)
+app.command(name="backfill")(reconcile.backfill)
 app.command(name="token")(token.make)
 app.add_typer(events.app, name="events")
 app.add_typer(customers.app, name="customers")
+app.add_typer(endpoint.app, name="endpoint")
 
 
 def main() -> None:
     """Run the command; what the command cannot help ends it with one line."""
+    # What a command prints is for scripts: log lines go beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
     except SettingsError as error:

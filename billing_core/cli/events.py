@@ -1,12 +1,12 @@
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
 from billing_core import event_log
+from billing_core.cli.ages import age
 from billing_core.cli.output import show_json, show_rows, terminal
 from billing_core.cli.runtime import runtime
 from billing_core.event_log import LISTED, UNRESOLVED, Selection, find_event, ids_to_replay, list_events
@@ -14,9 +14,6 @@ from billing_core.ordering import Outcome
 from billing_core.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="The events on record: list, show, replay.")
-
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-AGE = re.compile(r"([0-9]{1,5})([mhd])")  # five digits: that many days are still a date
 
 OutcomeOption = Annotated[Outcome | None, typer.Option(help="Only events with this outcome.")]
 TypeOption = Annotated[str | None, typer.Option("--type", help="Only events of this Stripe type.")]
@@ -96,7 +93,7 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete old events from the audit trail, the only way they ever leave it. Parked and dead ones stay."""
-    before = _ago(older_than)
+    before = datetime.now(UTC) - age(older_than)
     if not (yes or typer.confirm(f"Delete events received before {before:%Y-%m-%d %H:%M} UTC?")):
         sys.exit("nothing was deleted")
     typer.echo(f"deleted={event_log.purge(runtime().database, before)}")
@@ -124,12 +121,4 @@ def _run(replaying: Replay, timeout: float) -> list[str]:
 
 
 def _moment(since: str | None) -> datetime | None:
-    return None if since is None else _ago(since)
-
-
-def _ago(age: str) -> datetime:
-    match = AGE.fullmatch(age)
-    if not match:
-        raise typer.BadParameter(f"{age}: write a number and m, h or d, as in 24h")
-    number, unit = match.groups()
-    return datetime.now(UTC) - timedelta(**{UNITS[unit]: int(number)})
+    return None if since is None else datetime.now(UTC) - age(since)

@@ -10,6 +10,8 @@ from sqlalchemy.exc import ArgumentError
 from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
+from billing_core.stripe_api import StripeApi
+from billing_core.stripe_gate import gate_over
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
 from config.loading import load_settings
 from config.settings import Settings, SettingsError
@@ -20,8 +22,10 @@ class Runtime:
     """The service's parts, as the settings name them."""
 
     settings: Settings
+    redis: Redis
     database: Database
     inbox: WorkingInbox
+    stripe: StripeApi
 
 
 @cache
@@ -37,7 +41,18 @@ def runtime() -> Runtime:
     )
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
-    return Runtime(settings, database, WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window))
+    inbox = WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window)
+    return Runtime(settings, redis, database, inbox, _stripe(settings, redis))
+
+
+def _stripe(settings: Settings, redis: Redis) -> StripeApi:
+    return StripeApi(
+        settings.stripe_secret_key,
+        settings.stripe_api_base,
+        timeout=settings.stripe_timeout,
+        max_retries=settings.stripe_max_retries,
+        gate=gate_over(redis, settings),
+    )
 
 
 def _engine(url: str) -> Engine:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from billing_core.commands.answers import Answer, OwnIds
+from billing_core.answers import Answer, OwnIds
 from billing_core.commands.arguments import CancelSubscription
 from billing_core.commands.keys import CHANGED_BY
 from billing_core.commands.our_objects import our_object

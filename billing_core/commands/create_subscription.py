@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from billing_core.commands.answers import Answer, OwnIds
+from billing_core.answers import Answer, OwnIds
 from billing_core.commands.arguments import CreateSubscription
 from billing_core.commands.command import CommandStatus
 from billing_core.commands.customer import created_in

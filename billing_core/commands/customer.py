@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from billing_core.commands.answers import Answers
+from billing_core.commands.answers import CommandAnswers
 from billing_core.commands.keys import KEY_LIFETIME, customer_key
 from billing_core.commands.work import Call, Work
 from billing_core.database import Database
@@ -23,7 +23,7 @@ STEP = "customer"
 class Customers:
     """Finds or creates the customer of a user."""
 
-    def __init__(self, database: Database, stripe: StripeApi, answers: Answers, app: str | None) -> None:
+    def __init__(self, database: Database, stripe: StripeApi, answers: CommandAnswers, app: str | None) -> None:
         self._database = database
         self._stripe = stripe
         self._answers = answers

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from billing_core.commands.answers import Answer
+from billing_core.answers import Answer
 from billing_core.commands.outcome import NotPossible
 from billing_core.commands.tools import Tools
 from billing_core.kinds import Kind

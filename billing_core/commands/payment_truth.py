@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from billing_core.commands.answers import Answer, Answers
+from billing_core.answers import Answer, Answers
 from billing_core.commands.outcome import AUTHENTICATE, decline
 from billing_core.kinds import INVOICE
 from billing_core.stripe_api import StripeApi

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billing_core.commands.answers import Answers
+from billing_core.commands.answers import CommandAnswers
 from billing_core.commands.customer import Customers
 from billing_core.database import Database
 from billing_core.stripe_api import StripeApi
@@ -23,7 +23,7 @@ class Tools:
 
     database: Database
     stripe: StripeApi
-    answers: Answers
+    answers: CommandAnswers
     customers: Customers
     default_price: str | None
     app: str | None
@@ -31,5 +31,5 @@ class Tools:
     @classmethod
     def over(cls, database: Database, stripe: StripeApi, default_price: str | None, app: str | None) -> "Tools":
         """Put them together."""
-        answers = Answers(database, stripe, app)
+        answers = CommandAnswers(database, stripe, app)
         return cls(database, stripe, answers, Customers(database, stripe, answers, app), default_price, app)

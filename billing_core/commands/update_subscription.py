@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from billing_core.commands.answers import Answer, OwnIds
+from billing_core.answers import Answer, OwnIds
 from billing_core.commands.arguments import UpdateSubscription
 from billing_core.commands.command import CommandStatus
 from billing_core.commands.keys import CHANGED_BY

@@ -9,6 +9,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.functions import FunctionElement
 
 from billing_core.dialects.column_types import UtcDateTime
+from billing_core.dialects.impatience import ImpatientConnection
 
 
 class UtcNow(FunctionElement[datetime]):
@@ -67,5 +68,8 @@ _MIGRATION_PREAMBLES = {
 
 def prepare_migration(connection: sa.Connection) -> None:
     """Wait up to a minute for another migration to end, then keep others out; begins the transaction."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, ImpatientConnection):
+        driver.patient = True
     for statement in _MIGRATION_PREAMBLES[connection.dialect.name]:
         connection.exec_driver_sql(statement)

@@ -1,5 +1,6 @@
 """The tables, one module each. docs/schema.md has every column with its meaning and origin."""
 
+from billing_core.models.billing_checkpoint import BillingCheckpoint
 from billing_core.models.billing_command import BillingCommand
 from billing_core.models.billing_customer import BillingCustomer
 from billing_core.models.billing_event import BillingEvent
@@ -14,6 +15,7 @@ from billing_core.models.user import User
 
 __all__ = [
     "NEVER",
+    "BillingCheckpoint",
     "BillingCommand",
     "BillingCustomer",
     "BillingEvent",

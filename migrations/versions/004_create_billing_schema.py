@@ -40,11 +40,13 @@ def upgrade() -> None:
     _create_refunds()
     _create_billing_events()
     _create_billing_commands()
+    _create_billing_checkpoints()
 
 
 def downgrade() -> None:
     # Users stays: it is the host platform's, and one that we created may be in use by now.
     for table in (
+        "BillingCheckpoints",
         "BillingCommands",
         "BillingEvents",
         "Refunds",
@@ -317,6 +319,19 @@ def _create_billing_commands() -> None:
         unique="CommandID IdempotencyKey",
         refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
         indexes=["UserID", "Status DueAt"],
+    )
+
+
+def _create_billing_checkpoints() -> None:
+    _create_table(
+        "BillingCheckpoints",
+        _key("BillingCheckpointID"),
+        _text("Name", 100),
+        sa.Column("Value", JsonObject(), nullable=False),
+        _now("UpdatedAt"),
+        unique="Name",
+        refers={},
+        indexes=[],
     )
 
 

@@ -165,7 +165,7 @@ def shown(url: str, setting: str) -> str:
         ("timezone", "UTC"),
         ("lock_timeout", "5s"),
         ("statement_timeout", "30s"),
-        ("idle_in_transaction_session_timeout", "1min"),
+        ("idle_in_transaction_session_timeout", "20s"),
         ("tcp_user_timeout", "0"),  # ours is the client's; the server keeps its own
         ("application_name", "billing"),
     ],

@@ -44,6 +44,7 @@ def test_every_stripe_id_that_identifies_a_row_is_unique() -> None:
         if isinstance(constraint, sa.UniqueConstraint)
     }
     assert unique == {
+        "BillingCheckpoints.Name",
         "BillingCommands.CommandID",
         "BillingCommands.IdempotencyKey",
         "BillingCustomers.StripeCustomerID",

@@ -33,7 +33,7 @@ async def test_connections_to_redis_end_with_the_application(settings: Settings)
         before = connected(connection)
         async with opened(settings) as client:
             await post(client)
-            assert connected(connection) == before + 1
+            assert connected(connection) > before
         while connected(connection) > before:  # Redis notices in its own time
             pass
 

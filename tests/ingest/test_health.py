@@ -11,6 +11,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ResponseError
 
 import migrations
+from billing_core.doctor.redis_server import DURABLE
 from config.settings import Settings
 from ingest import health
 from tests.embedded.ports import free_port
@@ -58,7 +59,7 @@ async def test_ready_on_durable_redis_and_migrated_database(settings: Settings) 
 def configured(settings: Settings) -> Iterator[redis.Redis]:
     """A connection that may change Redis' configuration; it is put back afterwards."""
     with redis.Redis.from_url(settings.redis_url) as connection:
-        before = connection.config_get(*health.DURABLE)
+        before = connection.config_get(*DURABLE)
         yield connection
         for name, value in before.items():
             connection.config_set(name, value)

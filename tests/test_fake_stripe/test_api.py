@@ -98,6 +98,29 @@ def test_events_are_listed_by_type_time_and_delivery(fake: FakeStripe, client: s
     }
 
 
+def test_events_page_both_ways_within_a_filter(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    eight_types(fake)
+    wanted = ["invoice.paid", "invoice.finalized", "invoice.updated", "customer.subscription.updated"]
+    since = fake.clock.timestamp() - 20 * 86400
+    every = [event["id"] for event in fake.events_of(*wanted) if event["created"] >= since][::-1]
+    filters: Any = {"types": wanted, "created": {"gte": since}, "limit": 2}
+    first = client.v1.events.list(filters)
+    assert ([one.id for one in first.data], first.has_more) == (every[:2], True)
+    assert [one.id for one in first.auto_paging_iter()] == every
+    back = client.v1.events.list(filters | {"ending_before": every[3]})
+    assert ([one.id for one in back.data], back.has_more) == (every[1:3], True)
+    assert [one.id for one in client.v1.events.list(filters | {"ending_before": every[0]}).data] == []
+    assert fake.spec_violations == []
+
+
+@pytest.mark.parametrize(
+    "filters", [{"types": [f"type.{number}" for number in range(21)]}, {"types": ["invoice.paid"], "type": "*"}]
+)
+def test_filters_that_stripe_does_not_take_are_refused(client: stripe.StripeClient, filters: Any) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.events.list(filters)
+
+
 def test_events_are_forgotten_after_thirty_days(fake: FakeStripe, client: stripe.StripeClient) -> None:
     call(fake, "POST", "/v1/customers")
     event = fake.events[-1]["id"]

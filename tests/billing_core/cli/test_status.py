@@ -5,11 +5,19 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from billing_core.heartbeats import Role
 from billing_core.models import BillingEvent
 from billing_core.models.declarative import utc_now
 from config.queues import Family
 from tests.billing_core.cli.operator import Operation, billing
+from tests.billing_core.test_watch.watched import Watched
 from tests.building import event_body, invoice, subscription
+from tests.embedded.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def _service_lives(operation: Operation) -> None:
+    Watched(operation.redis, operation.here.database).live()
 
 
 def events(*numbers: int, customer: str | None = "cus_1") -> dict[str, bytes]:
@@ -54,3 +62,32 @@ def test_dead_letter_makes_exit_code_1_however_old_it_is(operation: Operation) -
 @pytest.mark.parametrize("hours", ["0", "99999999", "day"])
 def test_hours_that_are_none_are_wrong_usage(operation: Operation, hours: str) -> None:
     assert billing("status", "--hours", hours).code == 2
+
+
+def test_what_is_wrong_is_told_with_what_to_do(operation: Operation) -> None:
+    Watched(operation.redis, operation.here.database).beat(Role.WORKER, 7, seconds_ago=60)
+    answer = billing("status")
+    assert answer.code == 1
+    (at,) = [
+        number for number, line in enumerate(answer.lines) if line.startswith("fail workers: worker host:7 is silent")
+    ]
+    assert answer.lines[at + 1].strip().startswith("restart it")
+    (wrong,) = billing("status", "--json").json()["wrong"]
+    assert (wrong["check"], wrong["level"]) == ("workers", "fail")
+
+
+def test_what_is_only_worth_a_warning_leaves_exit_code_0(operation: Operation) -> None:
+    Watched(operation.redis, operation.here.database).beat(Role.BEAT, 3)
+    answer = billing("status")
+    assert answer.code == 0
+    assert any(line.startswith("warn beat: ") for line in answer.lines)
+
+
+def test_what_waits_is_told_while_the_database_is_away(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation.accept(events(1, 2))
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://127.0.0.1:{free_port()}/billing")
+    answer = billing("status", "--json")
+    assert answer.code == 1
+    assert sum(one["inbox"] for one in answer.json()["waiting"]) == 2
+    assert [one["check"] for one in answer.json()["wrong"]] == ["database"]
+    assert "fail database: away" in billing("status").out

@@ -119,16 +119,27 @@ def test_settled_or_released_event_is_accepted_again_for_a_replay(sides: BothSid
     sides.settle("evt_settled")
     sides.working.claim(["evt_released"])
     sides.working.release(FAMILY, ["evt_released"])
-    sides.working.accept_again([event("evt_settled", payload=b"1"), event("evt_released", payload=b"2")])
+    again = [event("evt_settled", payload=b"1"), event("evt_released", payload=b"2")]
+    assert sides.working.accept_again(again) == [True, True]
     assert sides.queued() == [["evt_settled", "evt_released"]]
     assert [claimed.payload for claimed in sides.working.claim(["evt_settled", "evt_released"])] == [b"1", b"2"]
 
 
 def test_event_still_due_stays_as_it_is_in_a_replay(sides: BothSides) -> None:
     sides.accept(event("evt_1", payload=b"first"))
-    sides.working.accept_again([event("evt_1", payload=b"second")])
+    assert sides.working.accept_again([event("evt_1", payload=b"second")]) == [False]
     assert sides.queued() == [["evt_1"]]
     assert sides.working.claim(["evt_1"])[0].payload == b"first"
+
+
+def test_due_is_what_was_accepted_and_not_settled(sides: BothSides) -> None:
+    sides.accept(event("evt_waiting"), event("evt_claimed"), event("evt_settled"), event("evt_released"))
+    sides.settle("evt_settled")
+    sides.working.claim(["evt_claimed", "evt_released"])
+    sides.working.release(FAMILY, ["evt_released"])
+    asked = ["evt_waiting", "evt_claimed", "evt_settled", "evt_released", "evt_unknown"]
+    assert sides.working.due(asked) == {"evt_waiting", "evt_claimed"}
+    assert sides.working.due([]) == set()
 
 
 def test_depth_tells_what_waits_and_for_how_long(sides: BothSides) -> None:

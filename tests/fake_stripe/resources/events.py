@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tests.fake_stripe.errors import Json, no_such
+from tests.fake_stripe.errors import Json, invalid, no_such
 from tests.fake_stripe.forms import Params
 from tests.fake_stripe.listing import page
 from tests.fake_stripe.routing import Call, Route
 from tests.fake_stripe.sandbox import Sandbox
 from tests.fake_stripe.shapes import present
+
+# The most event types that Stripe takes in one filter.
+MOST_TYPES = 20
 
 # Stripe keeps events for thirty days.
 KEPT_SECONDS = 30 * 86400
@@ -56,6 +59,10 @@ def list_all(sandbox: Sandbox, call: Call) -> Json:
 def _fitting(sandbox: Sandbox, params: Params) -> Iterator[Json]:
     types = set(params.strings("types"))
     one_type = params.text("type")
+    if types and one_type is not None:
+        raise invalid("You may pass either `type` or `types`, but not both.", param="types")
+    if len(types) > MOST_TYPES:
+        raise invalid(f"You may pass at most {MOST_TYPES} event types.", param="types")
     delivered = params.boolean("delivery_success") if "delivery_success" in params else None
     for event in reversed(sandbox.events.values()):
         if _forgotten(sandbox, event):

@@ -1,0 +1,29 @@
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from billing_core import doctor
+from billing_core.cli.output import show_json, show_rows
+from billing_core.cli.runtime import runtime
+from billing_core.finding import FIELDS, Finding, failed, rows
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
+
+
+def examine(as_json: JsonOption = False) -> None:
+    """Look at everything the service stands on, and say what to do. Exit code 1 if anything fails."""
+    here = runtime()
+    report(doctor.examine(here.redis, here.inbox, here.database, here.stripe, here.settings), as_json=as_json)
+
+
+def report(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Show findings, and end with exit code 1 if any of them fails."""
+    bad = failed(findings)
+    if as_json:
+        show_json({"ok": not bad, "findings": rows(findings)})
+    else:
+        show_rows(rows(findings), FIELDS, as_json=False)
+    if bad:
+        sys.exit(1)
