@@ -130,7 +130,7 @@ class ServerProcess:
         """End it with SIGKILL, as the kernel does when memory is short. Without effect if it is gone."""
         if self._child is None:
             return
-        tree = self._tree()
+        tree = self.tree()
         for process in tree:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -154,6 +154,14 @@ class ServerProcess:
         """Let a paused server go on. Without effect on one that runs."""
         self._signal_until(signal.SIGCONT, lambda status: status != psutil.STATUS_STOPPED)
 
+    def tree(self) -> list[psutil.Process]:
+        """Return its processes, the server first: once it stands still or is gone, it starts no others."""
+        try:
+            root = psutil.Process(self.pid)
+            return [root, *root.children(recursive=True)]
+        except (ServerNotRunning, psutil.NoSuchProcess):
+            return []
+
     def _spawn(self) -> None:
         command = command_line(self._command(), death_signal=self.death_signal, account=self._account)
         with self.log.open("ab") as log:
@@ -174,17 +182,9 @@ class ServerProcess:
             time.sleep(_POLL)
         return False
 
-    def _tree(self) -> list[psutil.Process]:
-        """The server first: once it stands still or is gone, it starts no others."""
-        try:
-            root = psutil.Process(self.pid)
-            return [root, *root.children(recursive=True)]
-        except (ServerNotRunning, psutil.NoSuchProcess):
-            return []
-
     def _signal_until(self, number: signal.Signals, done: Callable[[str], bool]) -> None:
         """Signal the tree again and again: a child may be born while the first signals are on their way."""
-        while waiting := [process for process in self._tree() if not done(_status(process))]:
+        while waiting := [process for process in self.tree() if not done(_status(process))]:
             for process in waiting:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(number)

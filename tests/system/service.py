@@ -86,10 +86,7 @@ class Service:
             migrations.upgrade(self.database_url)
             self.database = Database(create_engine_for(self.database_url, pool_size=4))
             stack.callback(self.database.dispose)
-            environment = {**self._settings, "REDIS_URL": self.redis.url, "DATABASE_URL": self.database_url}
-            self.web = stack.enter_context(Web(self._folder("web"), environment=environment))
-            self.worker = stack.enter_context(Worker(self._folder("worker"), environment=environment))
-            self.beat = stack.enter_context(Beat(self._folder("beat"), environment=environment))
+            self._start(stack, {**self._settings, **self._addresses()})
             self._stack = stack.pop_all()
         return self
 
@@ -132,6 +129,15 @@ class Service:
             "held": sum(name in held for name in names),
         }
         return f"{len(names)} missing, {counts}, index {index}, now {time.time()}, deliveries {set(deliveries)}"
+
+    def _addresses(self) -> dict[str, str]:
+        """Return where the processes find the database and Redis, which is running by now."""
+        return {"REDIS_URL": self.redis.url, "DATABASE_URL": self.database_url}
+
+    def _start(self, stack: ExitStack, environment: Mapping[str, str]) -> None:
+        self.web = stack.enter_context(Web(self._folder("web"), environment=environment))
+        self.worker = stack.enter_context(Worker(self._folder("worker"), environment=environment))
+        self.beat = stack.enter_context(Beat(self._folder("beat"), environment=environment))
 
     def _folder(self, name: str) -> Path:
         folder = self.directory / name

@@ -1,7 +1,6 @@
 """kill -9 of the worker at each step of each command: Stripe does it once, and our rows equal what it holds."""
 
 import itertools
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,9 @@ from config.settings import Settings
 from tests.fake_stripe import FakeStripe
 from tests.stores import count
 from tests.system import service as parts
-from tests.system.service import WEBHOOK_SECRET, CeleryProcess, Service
+from tests.system.mortal.order import Order
+from tests.system.mortal.processes import MortalWorker
+from tests.system.service import WEBHOOK_SECRET, Service
 
 # Faster than in production, in the same order.
 FAST = {
@@ -30,17 +31,10 @@ FAST = {
     "BILLING_STALL_TIME": "0.5",
     "BILLING_SWEEP_INTERVAL": "0.5",
     "BILLING_STRIPE_MAX_RETRIES": "0",
+    "BILLING_WORKER_CONCURRENCY": "1",
 }
 RECOVERY = 60  # s, the promise
 ANSWER_DELAY = 3.0  # s between Stripe's doing and its answer: long enough to be killed in between
-
-
-class DyingWorker(CeleryProcess):
-    """The worker, with a wrapper that lets it die where it is told to."""
-
-    def _command(self) -> list[str]:
-        super()._command()
-        return [sys.executable, "-m", "tests.system.dying_worker", *self.program, "--concurrency=1"]
 
 
 class Trial(NamedTuple):
@@ -68,8 +62,8 @@ STEPS = {
 class Scene:
     """The service and fake Stripe, and commands sent as by a service that has only Celery."""
 
-    def __init__(self, service: Service, fake: FakeStripe, sender: Celery) -> None:
-        self.service, self.fake, self.sender = service, fake, sender
+    def __init__(self, service: Service, fake: FakeStripe, sender: Celery, order: Order) -> None:
+        self.service, self.fake, self.sender, self.order = service, fake, sender, order
         self.commands = Commands(service.database)
         self.users = itertools.count(100)
         fake.add_endpoint(f"{service.web.url}/webhooks/stripe", secret=WEBHOOK_SECRET, events=["*"])
@@ -114,7 +108,7 @@ class Scene:
             wait_until(lambda: self._executed(trial, seen), "Stripe was not called")
             worker.kill()
         else:
-            (worker.directory / "die_at").write_text(f"{trial.boundary} {trial.step}")
+            self.order.give(f"{trial.boundary} {trial.step}")
             key = send()
             wait_until(lambda: not worker.running, "the worker did not die")
         worker.start()
@@ -155,12 +149,13 @@ def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
 
 @pytest.fixture
 def scene(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr(parts, "Worker", DyingWorker)
+    monkeypatch.setattr(parts, "Worker", MortalWorker)
+    order = Order(tmp_path)
     with FakeStripe(seed=9, start=time.time()) as fake:
         stripe = {"STRIPE_API_BASE": fake.url, "STRIPE_SECRET_KEY": fake.api_key, "BILLING_DEFAULT_PRICE": fake.price}
-        with Service(tmp_path, postgres_url, FAST | stripe) as service:
+        with Service(tmp_path, postgres_url, FAST | stripe | order.environment) as service:
             sender = create_celery(Settings(env="test", redis_url=service.redis.url))
-            yield Scene(service, fake, sender)
+            yield Scene(service, fake, sender, order)
             sender.close()
 
 

@@ -55,7 +55,7 @@ def test_committed_rows_survive_kill(fsync: bool) -> None:
 
 
 def test_kill_leaves_no_process_behind(server: PostgresServer) -> None:
-    processes = server._tree()
+    processes = server.tree()
     assert len(processes) > 1
     server.kill()
     assert [_status(process) for process in processes if _status(process) not in _GONE] == []

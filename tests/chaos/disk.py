@@ -1,0 +1,52 @@
+"""A small file system of its own for a server's data, which can be full from one moment to the next."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from tests.embedded.die_with_parent import Account
+
+ROOMY = 512 * 1024 * 1024  # bytes; of memory, but only what is written
+
+
+class CannotMount(Exception):
+    """Here nobody may mount a file system: it takes root and CAP_SYS_ADMIN."""
+
+
+class SmallDisk:
+    """A tmpfs over a directory. `fill` shrinks it to what it holds, `empty` lets it grow again."""
+
+    def __init__(self, directory: Path, account: Account | None = None) -> None:
+        self.directory = directory
+        self._account = account or (os.geteuid(), os.getegid())
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(exist_ok=True)
+        uid, gid = self._account
+        options = f"size={ROOMY},mode=0700,uid={uid},gid={gid}"
+        done = _mount("-t", "tmpfs", "-o", options, "tmpfs", str(self.directory))
+        if done.returncode != 0:
+            raise CannotMount(done.stderr.strip())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
+        self.directory.rmdir()
+
+    def fill(self) -> None:
+        """Leave no byte: a write that needs more fails with ENOSPC."""
+        used = os.statvfs(self.directory)
+        self._resize((used.f_blocks - used.f_bfree) * used.f_frsize)
+
+    def empty(self) -> None:
+        self._resize(ROOMY)
+
+    def _resize(self, size: int) -> None:
+        done = _mount("-o", f"remount,size={size}", str(self.directory))
+        if done.returncode != 0:
+            raise CannotMount(done.stderr.strip())
+
+
+def _mount(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)

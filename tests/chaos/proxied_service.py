@@ -1,0 +1,69 @@
+"""The service in its test build, with two workers, behind a proxy for each of its connections."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from tests.chaos.proxy import TcpProxy
+from tests.embedded.server_process import ServerProcess
+from tests.system.mortal.processes import MortalBeat, MortalWeb, MortalWorker
+from tests.system.service import Service
+
+# Faster than in production, in the same order.
+FAST = {
+    "BILLING_ACCEPT_TIMEOUT": "1",
+    "BILLING_VISIBILITY_TIMEOUT": "6",
+    "BILLING_RETRY_BACKOFF_MAX": "1",
+    "BILLING_COMMAND_LEASE": "5",
+    "BILLING_STALL_TIME": "2",
+    "BILLING_SWEEP_INTERVAL": "1",
+    # Gap fill would mend what another protection lets through: it runs where it alone can help (faults.losses).
+    "BILLING_GAP_INTERVAL": "86400",
+    "BILLING_STRIPE_TIMEOUT": "3",
+    "BILLING_STRIPE_MAX_RETRIES": "0",
+    "BILLING_STRIPE_CIRCUIT_PAUSE": "1",
+    "BILLING_STRIPE_RATE": "500",
+    "BILLING_WORKER_CONCURRENCY": "4",
+}
+
+
+class ProxiedService(Service):
+    """Endpoint, two workers and beat; `proxies` lead to Redis, PostgreSQL, Stripe and the endpoint."""
+
+    def __init__(self, directory: Path, database_url: str, stripe_url: str, settings: Mapping[str, str]) -> None:
+        super().__init__(directory, database_url, {**FAST, **settings})
+        ports = {name: make_url(url).port or 0 for name, url in (("postgres", database_url), ("stripe", stripe_url))}
+        targets: dict[str, Callable[[], int]] = {
+            "redis": lambda: self.redis.port,
+            "postgres": lambda: ports["postgres"],
+            "stripe": lambda: ports["stripe"],
+            "web": lambda: self.web.port,
+        }
+        self.proxies = {name: TcpProxy(target) for name, target in targets.items()}
+
+    @property
+    def processes(self) -> dict[str, ServerProcess]:
+        """Its own processes, by name."""
+        return {"web": self.web, "worker": self.worker, "second_worker": self.second_worker, "beat": self.beat}
+
+    @property
+    def webhook_url(self) -> str:
+        return f"http://127.0.0.1:{self.proxies['web'].port}/webhooks/stripe"
+
+    def _addresses(self) -> dict[str, str]:
+        database = make_url(self.database_url).set(port=self.proxies["postgres"].port)
+        return {
+            "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}/0",
+            "DATABASE_URL": database.render_as_string(hide_password=False),
+            "STRIPE_API_BASE": f"http://127.0.0.1:{self.proxies['stripe'].port}",
+        }
+
+    def _start(self, stack: ExitStack, environment: Mapping[str, str]) -> None:
+        for proxy in self.proxies.values():
+            stack.enter_context(proxy)
+        self.web = stack.enter_context(MortalWeb(self._folder("web"), environment=environment))
+        self.worker = stack.enter_context(MortalWorker(self._folder("worker"), environment=environment))
+        self.second_worker = stack.enter_context(MortalWorker(self._folder("second_worker"), environment=environment))
+        self.beat = stack.enter_context(MortalBeat(self._folder("beat"), environment=environment))
