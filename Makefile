@@ -51,8 +51,8 @@ faults: install  ## kill -9 the worker KILLS times and Redis RESTARTS times unde
 	KILLS=$${KILLS:-30} RESTARTS=$${RESTARTS:-20} $(BIN)/pytest -s tests/system $(ARGS)
 
 .PHONY: chaos
-chaos: install  ## strike the whole service with every fault once, or at random for SECONDS; SEED repeats, FAULTS='kill.*' selects
-	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),0) --faults '$(or $(FAULTS),*)' $(if $(SEED),--seed $(SEED)) $(ARGS)
+chaos: install  ## strike the whole service with every fault once, or with N at random; SEED repeats, FAULTS='kill.*' selects
+	$(BIN)/python -m tests.chaos --count $(or $(N),0) --faults '$(or $(FAULTS),*)' $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: soak
 soak: install  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one

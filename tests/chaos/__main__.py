@@ -1,4 +1,4 @@
-"""`make chaos`: every fault once, or faults drawn at random for SECONDS; one line for each."""
+"""`make chaos`: every fault once, or N drawn at random; a line for each, and a table of all."""
 
 import argparse
 import fnmatch
@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,9 +35,9 @@ def main() -> int:
     random = Random(options.seed)
     chaos = Chaos(random, options.lasting, options.without)
     with chaos:
-        for name in _drawn(chosen, random, options.seconds) if options.seconds else chosen:
+        for name in random.choices(chosen, k=options.count) if options.count else chosen:
             chaos.round(name)
-    print(chaos.summary(len(chosen)))
+    print(*chaos.table(), chaos.summary(), sep="\n")
     return 1 if chaos.failed else 0
 
 
@@ -48,8 +49,8 @@ class Chaos:
         self._stack = ExitStack()
         self._stage: Stage | None = None
         self._left = 0
-        self._rounds = self._events = self._lost = self._doubled = self._missed = 0
-        self._slowest = 0.0
+        self._events = self._lost = self._doubled = self._missed = 0
+        self._seconds = defaultdict[str, list[float]](list)
         self._kept: set[Path] = set()
 
     def __enter__(self) -> Self:
@@ -72,8 +73,8 @@ class Chaos:
             print(f"fault={name} skipped: {reason}", flush=True)
             return
         print(done.line(name), *(done.wrong + done.doubled)[:SHOWN], sep="\n  ", flush=True)
-        self._rounds, self._events, self._left = self._rounds + 1, self._events + done.events, self._left - 1
-        self._slowest = max(self._slowest, done.seconds)
+        self._events, self._left = self._events + done.events, self._left - 1
+        self._seconds[name].append(done.seconds)
         self._lost += len(done.wrong)
         self._doubled += len(done.doubled)
         if done.wrong or done.doubled:
@@ -81,11 +82,16 @@ class Chaos:
             self._kept.add(self._logs)
             print(f"  logs: {self._logs}", flush=True)
 
-    def summary(self, faults: int) -> str:
-        return (
-            f"faults={faults} rounds={self._rounds} events={self._events} lost={self._lost} duplicates={self._doubled}"
-            f" slowest_s={self._slowest:.1f}"
-        )
+    def table(self) -> Iterator[str]:
+        """Say of each fault how often it struck, and how long the slowest recovery took."""
+        yield f"\n{'fault':40} times  slowest_s"
+        for name, seconds in sorted(self._seconds.items()):
+            yield f"{name:40} {len(seconds):5}  {max(seconds):9.1f}"
+
+    def summary(self) -> str:
+        struck = [seconds for one in self._seconds.values() for seconds in one]
+        counts = f"faults={len(struck)} events={self._events} lost={self._lost} doubled={self._doubled}"
+        return f"{counts} slowest_s={max(struck, default=0):.1f}"
 
     def _remove(self, logs: Path) -> None:
         if logs not in self._kept:
@@ -102,15 +108,9 @@ class Chaos:
         return self._stage
 
 
-def _drawn(names: list[str], random: Random, seconds: float) -> Iterator[str]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        yield random.choice(names)
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0, help="at random for so long; without it: each fault once")
+    parser.add_argument("--count", type=int, default=0, help="so many at random; without it: each fault once")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--faults", default="*", help="names or patterns, with commas: kill.*,stop.redis")
     parser.add_argument("--lasting", type=float, default=30, help="seconds of a fault that is not over at once")

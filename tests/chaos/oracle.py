@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 from redis import Redis
@@ -10,7 +10,7 @@ from redis import Redis
 from billing_core.commands import CommandStatus
 from billing_core.event_types import FAMILY_OF
 from billing_core.inbox import Keys
-from billing_core.models import BillingCommand
+from billing_core.models import BillingCommand, BillingEvent
 from config.queues import COMMANDS_QUEUE, Family
 from tests.chaos.life import FIRST_SUBSCRIBER
 from tests.chaos.stage import Stage
@@ -38,11 +38,18 @@ def doubled(stage: Stage) -> list[str]:
         tables = stage.fake.sandbox.state.tables
         owners = {customer: obj.get("metadata") or {} for customer, obj in tables["customer"].items()}
         bought = Counter(int(owners[one["customer"]].get("user_id", 0)) for one in tables["subscription"].values())
-    return [
+    twice = [
         f"user {user} has {number} subscriptions of one command"
         for user, number in bought.items()
         if user >= FIRST_SUBSCRIBER and number > 1
     ]
+    return twice + [f"{event} is more than once on record" for event in _recorded_more_than_once(stage)]
+
+
+def _recorded_more_than_once(stage: Stage) -> Sequence[str]:
+    event_id = BillingEvent.stripe_event_id
+    with stage.service.database.read() as session:
+        return session.scalars(sa.select(event_id).group_by(event_id).having(sa.func.count() > 1)).all()
 
 
 def events(stage: Stage) -> int:

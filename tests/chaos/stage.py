@@ -2,8 +2,9 @@
 
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -23,11 +24,12 @@ from tests.embedded.postgres_server import PostgresServer
 from tests.embedded.server_process import ServerProcess
 from tests.fake_stripe import DeliveryOptions, FakeStripe
 from tests.system.mortal.order import Order
-from tests.system.mortal.protections import environment_without
+from tests.system.mortal.protections import STATEMENTS, environment_without
 from tests.system.service import WEBHOOK_SECRET
 
 # As Stripe does, but sooner, and for longer than any fault lasts.
 RETRIES = (0.3, 0.5, 1.0, *[2.0] * 60)  # s
+BACKLOG = 3.0  # s at most, of events
 MARK = "CHAOS_STAGE"  # in the environment of each of our processes and of whatever they start
 
 
@@ -58,7 +60,7 @@ class Stage:
         self.linked: dict[str, int] = {}
         self._directory = directory
         self._mark = {MARK: uuid.uuid4().hex}
-        self._without = environment_without(without)
+        self._without = without or ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,6 +87,11 @@ class Stage:
         """Everything that can be killed, by name."""
         return {"redis": self.service.redis, "postgres": self.postgres, **self.service.processes}
 
+    @property
+    def workers(self) -> list[ServerProcess]:
+        """Both of them."""
+        return [self.processes[name] for name in ("worker", "second_worker")]
+
     def revive(self) -> None:
         """Do a supervisor's work: start what is not running, the servers first and then all at once."""
         for process in (self.service.redis, self.postgres):
@@ -98,6 +105,23 @@ class Stage:
         process = self.service.processes[name]
         process.environment = {**(process.environment or {}), **environment}
         process.restart()
+
+    @contextmanager
+    def backlog(self) -> Iterator[None]:
+        """Let events wait in Redis for the block, as nobody takes them up."""
+        for worker in self.workers:
+            worker.pause()
+        time.sleep(min(self.lasting, BACKLOG))
+        yield
+        for worker in self.workers:
+            worker.resume()
+
+    @contextmanager
+    def stopped_database_writes(self, table: str) -> Iterator[None]:
+        """Let whoever writes to a table wait for the block's end; who reads does not."""
+        with psycopg.connect(self.postgres.url("billing").replace("+psycopg", "")) as connection:
+            connection.execute(f'LOCK TABLE "{table}" IN SHARE MODE'.encode())
+            yield
 
     def link_strangers(self) -> None:
         """Link by hand the customers whom Stripe does not name."""
@@ -115,7 +139,7 @@ class Stage:
 
     def _settings(self) -> dict[str, str]:
         stripe = {"STRIPE_SECRET_KEY": self.fake.api_key, "BILLING_DEFAULT_PRICE": self.fake.price}
-        return stripe | self.order.environment | self._mark | self._without
+        return stripe | self.order.environment | self._mark | environment_without(self._without)
 
     def _create_database(self) -> str:
         """Make the database on its small disk, if there is one."""
@@ -129,6 +153,8 @@ class Stage:
     def _begin(self) -> None:
         with self.service.database.write() as session:
             session.execute(sa.insert(User), [{"user_id": user} for user in users()])
+            if statement := STATEMENTS.get(self._without):
+                session.execute(sa.text(statement))
         self.fake.add_endpoint(self.service.webhook_url, secret=WEBHOOK_SECRET, events=["*"])
         self.life = Life(self.random, self.fake, self.service.redis.url)
 

@@ -21,6 +21,7 @@ QUICK = (
     "lost.redis_process",
     "lost.queues",
     "lost.redis_flushed",
+    "delivery.message_doubled",
 )
 
 

@@ -21,7 +21,7 @@ from tests.embedded.postgres_server import PostgresServer
 from tests.system.load import CUSTOMER, Load
 from tests.system.service import Service
 
-AWAY = float(os.environ.get("DB_AWAY", "12"))
+AWAY = float(os.environ.get("DB_AWAY", "8"))
 PAUSE = 0.12  # s between two posts of a sender: some 30 events a second, which leaves the machine to other tests, too
 WARM = 100  # events, after which the worker has imported and cached what it will ever need
 GROWTH = 1.2  # of the worker's memory

@@ -75,6 +75,7 @@ DEATHS = {
     "worker.after_sweep": _dies("after_sweep"),
     "beat.before_send": _dies("before_beat"),
     # The path of a command.
+    "command.before_record": _dies("before_record"),
     "command.after_record": _dies("after_record"),
     **{
         f"command.{boundary}.{step}": _dies(f"{boundary} {step}")

@@ -20,12 +20,11 @@ from tests.system.service import PREFIX
 
 NEVER = 20  # deliveries that nobody will ever retry
 PATIENCE = 20  # s until so many were due
-BACKLOG = 3.0  # s at most, of events
 
 
 @contextmanager
 def _flushed(stage: Stage) -> Iterator[None]:
-    with _backlog(stage), Redis.from_url(stage.service.redis.url) as redis:
+    with stage.backlog(), Redis.from_url(stage.service.redis.url) as redis:
         redis.flushall()
     _fill_gaps(stage)
     yield
@@ -35,7 +34,7 @@ def _flushed(stage: Stage) -> Iterator[None]:
 def _purged(stage: Stage) -> Iterator[None]:
     """Somebody empties Celery's queues, what workers hold included: the inbox still has it all."""
     keys = Keys(PREFIX)
-    with _backlog(stage), Redis.from_url(stage.service.redis.url) as redis:
+    with stage.backlog(), Redis.from_url(stage.service.redis.url) as redis:
         redis.delete(*map(keys.queue, Family), keys.unacked, keys.unacked_index)
     yield
 
@@ -43,7 +42,7 @@ def _purged(stage: Stage) -> Iterator[None]:
 @contextmanager
 def _process_killed(stage: Stage) -> Iterator[None]:
     """Redis is killed while events wait in it: its append-only file has them."""
-    with _backlog(stage):
+    with stage.backlog():
         stage.service.redis.kill()
         stage.service.redis.start()
     yield
@@ -52,7 +51,7 @@ def _process_killed(stage: Stage) -> Iterator[None]:
 @contextmanager
 def _disk_lost(stage: Stage) -> Iterator[None]:
     redis = stage.service.redis
-    with _backlog(stage):
+    with stage.backlog():
         redis.kill()
         shutil.rmtree(redis.directory / "appendonlydir")
         redis.start()
@@ -78,18 +77,6 @@ def _fill_gaps(stage: Stage) -> None:
     sender = create_celery(Settings(env="test", redis_url=stage.service.redis.url))
     sender.send_task(FILL_GAPS_TASK)
     sender.close()
-
-
-@contextmanager
-def _backlog(stage: Stage) -> Iterator[None]:
-    """Let events wait in Redis, so that something is lost with it."""
-    workers = [stage.processes[name] for name in ("worker", "second_worker")]
-    for worker in workers:
-        worker.pause()
-    time.sleep(min(stage.lasting, BACKLOG))
-    yield
-    for worker in workers:
-        worker.resume()
 
 
 LOSSES = {

@@ -89,6 +89,7 @@ def apply_async(scheduler: Scheduler, *args: Any, **options: Any) -> Any:
 
 
 def submit(commands: Commands, *args: Any, **options: Any) -> tuple[Command, bool]:
+    die_at("before_record", after=0.3)  # s, in which Celery acknowledges what it acknowledges early
     on_record = _submit(commands, *args, **options)
     die_at("after_record")
     return on_record

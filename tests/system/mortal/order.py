@@ -2,17 +2,22 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 VARIABLE = "DIE_AT"
 
 
-def die_at(boundary: str) -> None:
-    """End here if that is the order; it holds for one life, also where several processes read it at once."""
+def die_at(boundary: str, after: float = 0) -> None:
+    """End here, so many seconds later, if that is the order.
+
+    It holds for one life, also where several processes read it at once.
+    """
     path = Path(os.environ[VARIABLE])
     try:
         if path.read_text() == boundary:
             path.unlink()
+            time.sleep(after)
             os.kill(os.getpid(), signal.SIGKILL)
     except FileNotFoundError:  # no order, or somebody else was faster
         return

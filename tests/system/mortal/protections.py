@@ -6,18 +6,23 @@
 import os
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from billing_core import audit, inbox, ordering, retry
+from billing_core.gaps.fill import GapFill
+from billing_core.gaps.lacking import Lacking
+from billing_core.gaps.listing import ListedEvent
 from billing_core.inbox import AcceptedEvent, AcceptingInbox, ClaimedEvent, WorkingInbox
 from billing_core.ordering import Outcome
 from billing_core.stripe_api import Fetched, StripeApi
 from config.queues import Family
 from ingest import webhook
 from tests.system.mortal.order import die_at
+from workers.app import app
 
 VARIABLE = "WITHOUT"
 
@@ -96,6 +101,20 @@ def _honest_answer() -> None:
     webhook._unavailable = unavailable
 
 
+def _late_acknowledgement() -> None:
+    """Let Celery forget a message as soon as its task begins."""
+    app.conf.task_acks_late = False
+
+
+def _gap_fill() -> None:
+    """Look for gaps, and accept nothing."""
+
+    def accept(self: GapFill, page: Sequence[ListedEvent], now: datetime) -> list[Lacking]:
+        return []
+
+    GapFill._accept = accept  # type: ignore[method-assign]
+
+
 def _named_outages() -> None:
     """Take a database that is away for a fault of the event."""
 
@@ -114,10 +133,16 @@ REMOVALS: dict[str, Callable[[], None]] = {
     "idempotency_key": _idempotency_key,
     "honest_answer": _honest_answer,
     "named_outages": _named_outages,
+    "late_acknowledgement": _late_acknowledgement,
+    "gap_fill": _gap_fill,
 }
 # These are settings.
 SETTINGS: dict[str, dict[str, str]] = {
     "sweep": {"BILLING_SWEEP_ENABLED": "false"},
+}
+# And these are the database's.
+STATEMENTS: dict[str, str] = {
+    "unique_index": 'ALTER TABLE "BillingEvents" DROP CONSTRAINT "UQ_BillingEvents_StripeEventID"',
 }
 
 
@@ -131,5 +156,6 @@ def environment_without(name: str | None) -> dict[str, str]:
     """Return what processes must be started with to lack a protection; the empty name takes nothing away."""
     if not name:
         return {}
-    assert name in REMOVALS or name in SETTINGS, f"no protection {name}; there are {[*REMOVALS, *SETTINGS]}"
+    known = [*REMOVALS, *SETTINGS, *STATEMENTS]
+    assert name in known, f"no protection {name}; there are {known}"
     return SETTINGS.get(name) or {VARIABLE: name}
