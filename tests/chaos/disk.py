@@ -9,6 +9,8 @@ from tests.embedded.die_with_parent import Account
 
 ROOMY = 512 * 1024 * 1024  # bytes; of memory, but only what is written
 
+TRIES = 50
+
 
 class CannotMount(Exception):
     """Here nobody may mount a file system: it takes root and CAP_SYS_ADMIN."""
@@ -36,16 +38,20 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Leave no byte: a write that needs more fails with ENOSPC."""
-        used = os.statvfs(self.directory)
-        self._resize((used.f_blocks - used.f_bfree) * used.f_frsize)
+        for _ in range(TRIES):  # the server may write between the look and the order, which is then refused
+            used = os.statvfs(self.directory)
+            done = self._resize((used.f_blocks - used.f_bfree) * used.f_frsize)
+            if done.returncode == 0:
+                return
+        raise CannotMount(done.stderr.strip())
 
     def empty(self) -> None:
-        self._resize(ROOMY)
-
-    def _resize(self, size: int) -> None:
-        done = _mount("-o", f"remount,size={size}", str(self.directory))
+        done = self._resize(ROOMY)
         if done.returncode != 0:
             raise CannotMount(done.stderr.strip())
+
+    def _resize(self, size: int) -> subprocess.CompletedProcess[str]:
+        return _mount("-o", f"remount,size={size}", str(self.directory))
 
 
 def _mount(*arguments: str) -> subprocess.CompletedProcess[str]:
