@@ -6,14 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import stripe
 from pydantic import SecretStr
+from redis import Redis
 
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
-from billing_core.stripe_gate import Left, StripeGate
+from billing_core.stripe_gate import Left, StripeGate, gate_over
+from config.settings import Settings
 
 # The SDK's own: what we were built and tested with, for our calls and for the events of the endpoint we register.
 API_VERSION: str = stripe.api_version
@@ -59,6 +61,17 @@ class StripeApi:
                 max_network_retries=max_retries,
                 http_client=_GatedClient(timeout, gate),
             )
+
+    @classmethod
+    def from_settings(cls, settings: Settings, redis: Redis) -> Self:
+        """Make the door that the settings describe, behind the gate that all processes share in Redis."""
+        return cls(
+            settings.stripe_secret_key,
+            settings.stripe_api_base,
+            timeout=settings.stripe_timeout,
+            max_retries=settings.stripe_max_retries,
+            gate=gate_over(redis, settings),
+        )
 
     @property
     def configured(self) -> bool:

@@ -16,7 +16,6 @@ from billing_core.process import Processor
 from billing_core.reconcile.nightly import Nightly
 from billing_core.reconcile.reconcile import Reconcile
 from billing_core.stripe_api import StripeApi
-from billing_core.stripe_gate import gate_over
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from config.settings import Settings
 from workers.app import app, settings
@@ -121,10 +120,4 @@ def _database() -> Database:
 @cache
 def _stripe() -> StripeApi:
     """Making a Stripe client costs 65 ms, so there is one for all threads."""
-    return StripeApi(
-        settings.stripe_secret_key,
-        settings.stripe_api_base,
-        timeout=settings.stripe_timeout,
-        max_retries=settings.stripe_max_retries,
-        gate=gate_over(_redis(), settings),
-    )
+    return StripeApi.from_settings(settings, _redis())

@@ -11,7 +11,6 @@ from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
 from billing_core.stripe_api import StripeApi
-from billing_core.stripe_gate import gate_over
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
 from config.loading import load_settings
 from config.settings import Settings, SettingsError
@@ -42,17 +41,7 @@ def runtime() -> Runtime:
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
     inbox = WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window)
-    return Runtime(settings, redis, database, inbox, _stripe(settings, redis))
-
-
-def _stripe(settings: Settings, redis: Redis) -> StripeApi:
-    return StripeApi(
-        settings.stripe_secret_key,
-        settings.stripe_api_base,
-        timeout=settings.stripe_timeout,
-        max_retries=settings.stripe_max_retries,
-        gate=gate_over(redis, settings),
-    )
+    return Runtime(settings, redis, database, inbox, StripeApi.from_settings(settings, redis))
 
 
 def _engine(url: str) -> Engine:

@@ -19,7 +19,6 @@ from billing_core.commands.payment_truth import client_secret
 from billing_core.commands.queue import enqueue
 from billing_core.database import Database, create_engine_for
 from billing_core.stripe_api import StripeApi
-from billing_core.stripe_gate import gate_over
 from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from config.settings import Settings
 from ingest.api import commands, invoices, subscriptions, users
@@ -65,22 +64,12 @@ def _parts(settings: Settings, celery: Celery) -> Parts:
         database=database,
         commands=Commands(database),
         enqueue=partial(enqueue, celery),
-        client_secret=partial(client_secret, _stripe(settings, redis)),
+        client_secret=partial(client_secret, StripeApi.from_settings(settings, redis)),
         database_threads=CapacityLimiter(DATABASE_THREADS),
         stripe_threads=CapacityLimiter(STRIPE_THREADS),
         max_body_bytes=settings.max_body_bytes,
         close=closing.close,
         user_prices=frozenset({*settings.user_prices, *filter(None, [settings.default_price])}),
-    )
-
-
-def _stripe(settings: Settings, redis: Redis) -> StripeApi:
-    return StripeApi(
-        settings.stripe_secret_key,
-        settings.stripe_api_base,
-        timeout=settings.stripe_timeout,
-        max_retries=settings.stripe_max_retries,
-        gate=gate_over(redis, settings),
     )
 
 
