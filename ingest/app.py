@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -13,9 +12,10 @@ from starlette.routing import Route
 
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import AcceptingInbox, WorkingInbox
-from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
+from config.celery import create_celery
 from config.loading import load_settings
 from config.logging import configure_logging
+from config.redis_client import redis_client
 from config.settings import Settings
 from ingest.accept import Acceptor
 from ingest.api import add_api
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings.log_level)
     secrets = settings.require_webhook_secrets()
     verifier = SignatureVerifier(secrets, settings.signature_tolerance)
-    redis, blocking_redis = _redis(settings), _blocking_redis(settings)
+    redis, blocking_redis = _redis(settings), redis_client(settings)
     celery = create_celery(settings)
     template = MessageTemplate(celery)
     acceptor = Acceptor(
@@ -55,11 +55,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await matched.close()
         await redis.aclose()
-        blocking_redis.close()
         parts.close()
+        blocking_redis.close()
 
     app = FastAPI(title="Billing", lifespan=lifespan, generate_unique_id_function=lambda route: route.name)
-    parts = add_api(app, settings, celery)
+    parts = add_api(app, settings, celery, blocking_redis)
     inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
     metrics = Metrics(blocking_redis, inbox, parts.database, settings)
     # First, and outside FastAPI's machinery: most requests are webhooks. docs/adr/0003-webhook-outside-fastapi.md
@@ -81,11 +81,4 @@ def _redis(settings: Settings) -> Redis:
         retry=Retry(NoBackoff(), 0),
         # While these notifications are on, redis-py 8.1's pool hands out connections that Redis has closed meanwhile.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
-    )
-
-
-def _blocking_redis(settings: Settings) -> BlockingRedis:
-    """For what runs in a thread, and whose waiting holds up nobody."""
-    return BlockingRedis.from_url(
-        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
     )

@@ -16,7 +16,7 @@ from billing_core.process import Processor
 from billing_core.reconcile.nightly import Nightly
 from billing_core.reconcile.reconcile import Reconcile
 from billing_core.stripe_api import StripeApi
-from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT
+from config.redis_client import redis_client
 from config.settings import Settings
 from workers.app import app, settings
 
@@ -107,9 +107,7 @@ def lock(name: str, seconds: float) -> Lock:
 
 @cache
 def _redis() -> Redis:
-    return Redis.from_url(
-        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
-    )
+    return redis_client(settings)
 
 
 @cache

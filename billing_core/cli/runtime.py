@@ -11,8 +11,9 @@ from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
 from billing_core.stripe_api import StripeApi
-from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT, create_celery
+from config.celery import create_celery
 from config.loading import load_settings
+from config.redis_client import redis_client
 from config.settings import Settings, SettingsError
 
 
@@ -35,9 +36,7 @@ def runtime() -> Runtime:
         config.settings.SettingsError: a setting is missing or does not fit the environment.
     """
     settings = load_settings()
-    redis = Redis.from_url(
-        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
-    )
+    redis = redis_client(settings)
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
     inbox = WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window)

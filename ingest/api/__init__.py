@@ -19,7 +19,6 @@ from billing_core.commands.payment_truth import client_secret
 from billing_core.commands.queue import enqueue
 from billing_core.database import Database, create_engine_for
 from billing_core.stripe_api import StripeApi
-from config.celery import SOCKET_CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from config.settings import Settings
 from ingest.api import commands, invoices, subscriptions, users
 from ingest.api.auth import TokenVerifier
@@ -33,13 +32,13 @@ log = structlog.get_logger()
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-def add_api(app: FastAPI, settings: Settings, celery: Celery) -> Parts:
+def add_api(app: FastAPI, settings: Settings, celery: Celery, redis: Redis) -> Parts:
     """Add the API to the application; `close` what it returns when the application ends.
 
     Raises:
         config.settings.SettingsError: the key that tokens are checked with is none.
     """
-    parts = _parts(settings, celery)
+    parts = _parts(settings, celery, redis)
     if not parts.verifier.configured:
         log.warning("api.closed", reason="no BILLING_JWT_SECRET, BILLING_JWT_PUBLIC_KEY or BILLING_JWT_JWKS_URL")
     app.state.billing_api = parts
@@ -51,13 +50,10 @@ def add_api(app: FastAPI, settings: Settings, celery: Celery) -> Parts:
     return parts
 
 
-def _parts(settings: Settings, celery: Celery) -> Parts:
+def _parts(settings: Settings, celery: Celery, redis: Redis) -> Parts:
     database = Database(create_engine_for(settings.database_url, pool_size=DATABASE_THREADS))
-    redis = Redis.from_url(
-        settings.redis_url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_CONNECT_TIMEOUT
-    )
     closing = ExitStack()
-    for close in (database.dispose, redis.close, celery.close):
+    for close in (database.dispose, celery.close):
         closing.callback(close)
     return Parts(
         verifier=TokenVerifier.from_settings(settings),
