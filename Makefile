@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A T-SQL server for test, faults, chaos and soak: `make test TEST_MSSQL_URL='mssql+pyodbc://…'`.
+export TEST_MSSQL_URL
 
 .PHONY: help
 help:  ## this list
@@ -57,6 +59,10 @@ chaos: install  ## strike the whole service with every fault once, or with N at 
 .PHONY: soak
 soak: install  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one
 	$(BIN)/python -m tests.convergence --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+.PHONY: schema-sql
+schema-sql: install  ## render the migrations as T-SQL scripts for a DBA, into migrations/sql/
+	$(BIN)/python -m migrations.schema_sql
 
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)

@@ -4,11 +4,25 @@ A child's row can be linked and an event of it not: the event was stale, so that
 payment method is its customer's default is known to the customer only.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Unicode,
+    and_,
+    case,
+    exists,
+    false,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.database import Database
@@ -19,6 +33,7 @@ from billing_core.models import (
     Dispute,
     Invoice,
     InvoicePayment,
+    Model,
     PaymentMethod,
     Refund,
     Subscription,
@@ -32,45 +47,34 @@ OF_INVOICE: dict[OfInvoice, InstrumentedAttribute[str]] = {
     InvoicePayment: InvoicePayment.stripe_invoice_payment_id,
 }
 OF_CUSTOMER: tuple[type[Dispute | Refund | BillingEvent], ...] = (Dispute, Refund, BillingEvent)
+_MODELS: dict[str, type[Model]] = {
+    model.__tablename__: model for model in (Invoice, *OF_INVOICE, PaymentMethod, BillingCustomer)
+}
 
-
-@dataclass(frozen=True, slots=True)
-class Orphans:
-    """Stripe's IDs of rows that lack a parent which we hold by now, or contradict their customer."""
-
-    invoices: Sequence[str] = ()
-    of_invoices: dict[OfInvoice, Sequence[str]] = field(default_factory=dict)
-    defaults: Sequence[str] = ()
-    customers: Sequence[str] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.invoices or self.of_invoices or self.defaults or self.customers)
+# Rows that lack a parent which we hold by now, or contradict their customer: Stripe's IDs by the rows' model.
+Orphans = Mapping[type[Model], Sequence[str]]
 
 
 def orphans_of(session: Session, parents: Parents) -> Orphans:
     """Return what is not linked yet of these parents' children, as far as we hold the parents: most often nothing."""
-    of_invoices: dict[OfInvoice, Sequence[str]] = {}
-    if parents.subscriptions or parents.invoices:
-        found = {model: _of_invoices(session, model, parents) for model in OF_INVOICE}
-        of_invoices = {model: stripe_ids for model, stripe_ids in found.items() if stripe_ids}
-    return Orphans(
-        _invoices(session, parents.subscriptions),
-        of_invoices,
-        _defaults(session, parents.customers),
-        _customers(session, parents.customers),
-    )
+    queries = list(_look_for(parents))
+    orphans = defaultdict[type[Model], list[str]](list)
+    for row in session.execute(union_all(*queries)) if queries else ():
+        orphans[_MODELS[row[0]]].append(row[1])
+    return orphans
 
 
 def adopt(session: Session, orphans: Orphans) -> None:
     """Link them."""
-    if orphans.invoices:
-        _adopt_invoices(session, orphans.invoices)
-    for model, stripe_ids in orphans.of_invoices.items():
-        _adopt_of_invoices(session, model, stripe_ids)
-    if orphans.defaults:
-        _correct_defaults(session, orphans.defaults)
-    if orphans.customers:
-        _adopt_of_customers(session, orphans.customers)
+    if invoices := orphans.get(Invoice):
+        _adopt_invoices(session, invoices)
+    for model in OF_INVOICE:
+        if stripe_ids := orphans.get(model):
+            _adopt_of_invoices(session, model, stripe_ids)
+    if payment_methods := orphans.get(PaymentMethod):
+        _correct_defaults(session, payment_methods)
+    if customers := orphans.get(BillingCustomer):
+        _adopt_of_customers(session, customers)
 
 
 @retry_blips
@@ -92,29 +96,40 @@ def adopt_once_more(database: Database, parents: Parents) -> None:
             adopt(session, orphans)
 
 
-def _invoices(session: Session, subscriptions: Collection[str]) -> Sequence[str]:
-    if not subscriptions:
-        return ()
+def _look_for(parents: Parents) -> Iterator[Select[str, str]]:
+    """Yield what finds orphans, each with the name of its table."""
+    if parents.subscriptions:
+        yield _invoices(parents.subscriptions)
+    if parents.subscriptions or parents.invoices:
+        yield from (_of_invoices(model, parents) for model in OF_INVOICE)
+    if parents.customers:
+        yield _defaults(parents.customers)
+        yield _customers(parents.customers)
+
+
+def _found(model: type[Model], stripe_id: InstrumentedAttribute[str]) -> Select[str, str]:
+    return select(literal_column(f"'{model.__tablename__}'", Unicode(50)), stripe_id)
+
+
+def _invoices(subscriptions: Collection[str]) -> Select[str, str]:
     lacking = or_(Invoice.subscription_id.is_(None), _event_of(Invoice.stripe_invoice_id, _NO_SUBSCRIPTION))
-    query = select(Invoice.stripe_invoice_id).join(Subscription, _SUBSCRIPTION_OF_INVOICE)
-    return session.scalars(query.where(Invoice.stripe_subscription_id.in_(sorted(subscriptions)), lacking)).all()
+    found = _found(Invoice, Invoice.stripe_invoice_id).join(Subscription, _SUBSCRIPTION_OF_INVOICE)
+    return found.where(Invoice.stripe_subscription_id.in_(sorted(subscriptions)), lacking)
 
 
-def _of_invoices(session: Session, model: OfInvoice, parents: Parents) -> Sequence[str]:
+def _of_invoices(model: OfInvoice, parents: Parents) -> Select[str, str]:
     key = OF_INVOICE[model]
     children = or_(
         Invoice.stripe_invoice_id.in_(sorted(parents.invoices)),
         Invoice.stripe_subscription_id.in_(sorted(parents.subscriptions)),
     )
     lacking = or_(_lacks_parents(model), _event_of(key, _lacks_parents(BillingEvent)))
-    query = select(key).join(Invoice, Invoice.stripe_invoice_id == model.stripe_invoice_id)
-    return session.scalars(query.where(children, lacking)).all()
+    found = _found(model, key).join(Invoice, Invoice.stripe_invoice_id == model.stripe_invoice_id)
+    return found.where(children, lacking)
 
 
-def _defaults(session: Session, customers: Collection[str]) -> Sequence[str]:
-    """Return the payment methods whose `is_default` is not what their customer says."""
-    if not customers:
-        return ()
+def _defaults(customers: Collection[str]) -> Select[str, str]:
+    """Find the payment methods whose `is_default` is not what their customer says."""
     says = and_(
         BillingCustomer.default_payment_method.is_not(None),
         BillingCustomer.default_payment_method == PaymentMethod.stripe_payment_method_id,
@@ -123,25 +138,22 @@ def _defaults(session: Session, customers: Collection[str]) -> Sequence[str]:
         BillingCustomer.default_payment_method.is_(None),
         BillingCustomer.default_payment_method != PaymentMethod.stripe_payment_method_id,
     )
-    wrong = or_(and_(PaymentMethod.is_default.is_(True), says_not), and_(PaymentMethod.is_default.is_(False), says))
-    query = select(PaymentMethod.stripe_payment_method_id).join(
+    wrong = or_(and_(PaymentMethod.is_default == true(), says_not), and_(PaymentMethod.is_default == false(), says))
+    found = _found(PaymentMethod, PaymentMethod.stripe_payment_method_id).join(
         BillingCustomer, BillingCustomer.stripe_customer_id == PaymentMethod.stripe_customer_id
     )
-    return session.scalars(query.where(PaymentMethod.stripe_customer_id.in_(sorted(customers)), wrong)).all()
+    return found.where(PaymentMethod.stripe_customer_id.in_(sorted(customers)), wrong)
 
 
-def _customers(session: Session, customers: Collection[str]) -> Sequence[str]:
-    """Return the customers with a user of whose money we hold rows without one."""
-    if not customers:
-        return ()
+def _customers(customers: Collection[str]) -> Select[str, str]:
+    """Find the customers with a user of whose money we hold rows without one."""
     orphaned = [
         exists().where(model.stripe_customer_id == BillingCustomer.stripe_customer_id, model.user_id.is_(None))
         for model in OF_CUSTOMER
     ]
-    query = select(BillingCustomer.stripe_customer_id).where(
+    return _found(BillingCustomer, BillingCustomer.stripe_customer_id).where(
         BillingCustomer.stripe_customer_id.in_(sorted(customers)), BillingCustomer.user_id.is_not(None), or_(*orphaned)
     )
-    return session.scalars(query).all()
 
 
 _SUBSCRIPTION_OF_INVOICE = Subscription.stripe_subscription_id == Invoice.stripe_subscription_id

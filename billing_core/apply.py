@@ -4,8 +4,10 @@ Events, and later commands, gap fill and reconcile, all come through here.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,11 +17,11 @@ from billing_core.adoption import adopt, orphans_of
 from billing_core.audit import Entry
 from billing_core.facts import Fact
 from billing_core.guard import ABSENT, Held, Write, read_held, write_states
-from billing_core.kinds import CUSTOMER, Kind
+from billing_core.kinds import CUSTOMER, KINDS, Kind
 from billing_core.links import Links, Parents, as_parents, parents_of, read_links
 from billing_core.ordering import Changes, Fold, Outcome, State, changes, fold
 from billing_core.owners import Owners, link_named, read_owners
-from billing_core.records import Record
+from billing_core.records import CustomerRecord, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Applied:
 def apply_facts(session: Session, facts: Sequence[Fact], app: str | None = None) -> Applied:
     """Fold the facts into our rows and record every event that is decided.
 
-    Facts of events that are over already are left out; parked and dead ones are taken up again.
+    Facts of events that are over already are left out; parked and dead ones are taken up again. How many statements it
+    takes depends on the kinds of objects that there are among them, not on the number of facts.
 
     Args:
         session: of the transaction that the caller commits.
@@ -49,21 +52,27 @@ def apply_facts(session: Session, facts: Sequence[Fact], app: str | None = None)
         app: which of several applications in the Stripe account we are.
 
     Raises:
+        UnknownCustomers: Stripe has to be asked about them first; roll back.
         RaceLost: another writer was faster; roll back and start over.
     """
-    over = audit.settled(session, [fact.event.id for fact in facts])
-    parents = _family_of([fact for fact in facts if fact.event.id in over])
-    facts = list({fact.event.id: fact for fact in facts if fact.event.id not in over}.values())
-    entries, ties = list[Entry](), list[Fact]()
+    known = audit.on_record(session, [fact.event.id for fact in facts])
+    over = audit.settled(known)
+    kinds = _by_kind({fact.event.id: fact for fact in facts if fact.event.id not in over}.values())
     # Customers first: what they say decides about the others of the batch.
-    for kind, group in sorted(_by_kind(facts).items(), key=lambda item: item[0] is not CUSTOMER):
-        owners = read_owners(session, [fact.record for fact in group], app)
-        one = _apply_kind(session, kind, group, owners)
-        entries += one.entries
-        ties += one.ties
-        parents |= one.parents
-    audit.record(session, entries)
-    return Applied({entry.fact.event.id: entry.outcome for entry in entries}, ties, parents)
+    customers = {kind: kinds.pop(kind) for kind in [CUSTOMER] if kind in kinds}
+    applied = [one for group in (customers, kinds) if group for one in _apply_kinds(session, group, app)]
+    adopt(session, orphans_of(session, reduce(or_, (one.family for one in applied), Parents())))
+    entries = [entry for one in applied for entry in one.entries]
+    audit.record(session, entries, known)
+    return Applied(
+        {entry.fact.event.id: entry.outcome for entry in entries},
+        [fact for one in applied for fact in one.ties],
+        reduce(
+            or_,
+            (one.family | one.missing for one in applied),
+            _family_of([fact for fact in facts if fact.event.id in over]),
+        ),
+    )
 
 
 def apply_fetched(
@@ -78,7 +87,8 @@ def apply_fetched(
     written = write_fetched(session, kind, [(held, fetched)], app)
     changed = changes(held.record, fetched.record) if _may_follow(held.record, fetched.record) else Changes()
     columns, own_id = written.columns[stripe_id], written.own_ids[stripe_id]
-    audit.record(session, [_entry(kind, fact, Outcome.TIE, changed, columns, own_id) for fact in facts])
+    entries = [_entry(kind, fact, Outcome.TIE, changed, columns, own_id) for fact in facts]
+    audit.record(session, entries, audit.on_record(session, [fact.event.id for fact in facts]))
     return Applied({fact.event.id: Outcome.TIE for fact in facts}, [], written.parents)
 
 
@@ -136,12 +146,25 @@ def _may_follow(before: Record | None, after: Record) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _AppliedKind:
+    """What came of one kind; `family` may have children that came before it, and `missing` are parents to come."""
+
     entries: list[Entry]
     ties: list[Fact]
-    parents: Parents
+    family: Parents
+    missing: Parents
 
 
-def _apply_kind(session: Session, kind: Kind, facts: Sequence[Fact], owners: Owners) -> _AppliedKind:
+def _apply_kinds(session: Session, kinds: Mapping[Kind, Sequence[Fact]], app: str | None) -> list[_AppliedKind]:
+    records = [fact.record for group in kinds.values() for fact in group]
+    owners, links = read_owners(session, records, app), read_links(session, records)
+    owners.require(
+        {found for record in records if not isinstance(record, CustomerRecord) and (found := record.stripe_customer_id)}
+    )
+    # Parents before children.
+    return [_apply_kind(session, kind, kinds[kind], owners, links) for kind in KINDS if kind in kinds]
+
+
+def _apply_kind(session: Session, kind: Kind, facts: Sequence[Fact], owners: Owners, links: Links) -> _AppliedKind:
     entries, groups = list[Entry](), defaultdict[str, list[Fact]](list)
     for fact in facts:
         if objection := owners.objection(fact):
@@ -149,25 +172,27 @@ def _apply_kind(session: Session, kind: Kind, facts: Sequence[Fact], owners: Own
             entries.append(Entry(fact, outcome, reason=reason))
         else:
             groups[fact.object_id].append(fact)
-    held = read_held(session, kind, groups)
+    held = read_held(session, kind, groups) if groups else {}
     folds = {stripe_id: fold(held.get(stripe_id, ABSENT).state, group) for stripe_id, group in groups.items()}
     records = {stripe_id: folded.state.record for stripe_id, folded in folds.items() if folded.state}
-    links = read_links(session, records.values())
     columns = {stripe_id: _columns(record, owners, links) for stripe_id, record in records.items()}
     written = write_states(session, kind, _writes(held, folds, columns))
-    # A new row can have children that came before it; a customer can say something new about those it has.
-    parents = as_parents(kind, records.keys() if kind is CUSTOMER else records.keys() - held.keys())
     if kind is CUSTOMER:
         link_named(session, [fact for group in groups.values() for fact in group], owners)
-    adopt(session, orphans_of(session, parents))
-    ids = {stripe_id: one.own_id for stripe_id, one in held.items()} | written
+    ids = {stripe_id: one.own_id for stripe_id, one in held.items() if one.own_id is not None} | written
+    links.add(kind, ids, columns)
     entries += [
         _entry(kind, fact, outcome, changed, columns[stripe_id], ids[stripe_id])
         for stripe_id, folded in folds.items()
         for fact, outcome, changed in folded.results
     ]
-    ties = [fact for folded in folds.values() for fact in folded.ties]
-    return _AppliedKind(entries, ties, parents | links.missing(parents_of(records.values())))
+    return _AppliedKind(
+        entries,
+        ties=[fact for folded in folds.values() for fact in folded.ties],
+        # A customer can say something new about the children that it has; of others, only new rows have lonely ones.
+        family=as_parents(kind, records.keys() if kind is CUSTOMER else records.keys() - held.keys()),
+        missing=links.missing(parents_of(records.values())),
+    )
 
 
 def _writes(
@@ -202,7 +227,7 @@ def _family_of(facts: Sequence[Fact]) -> Parents:
     return family
 
 
-def _by_kind(facts: Sequence[Fact]) -> dict[Kind, list[Fact]]:
+def _by_kind(facts: Iterable[Fact]) -> dict[Kind, list[Fact]]:
     kinds: defaultdict[Kind, list[Fact]] = defaultdict(list)
     for fact in facts:
         kinds[fact.kind].append(fact)

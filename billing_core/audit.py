@@ -1,18 +1,21 @@
 """BillingEvents: what became of every event, written in the transaction that has its effect."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Column, ColumnElement, Table, bindparam, insert, select, update
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
+from billing_core.dialects import GuardedRow, insert_rows, update_rows
+from billing_core.errors import RaceLost
 from billing_core.events import StripeEvent
 from billing_core.facts import Fact
-from billing_core.guard import ONE_STATEMENT
 from billing_core.models import BillingEvent
 from billing_core.models.declarative import utc_now
 from billing_core.ordering import SETTLED, Changes, Outcome
+
+_TABLE = cast("Table", BillingEvent.__table__)
 
 # What a later attempt may still change in a row whose event was parked or dead.
 _PROGRESS = (
@@ -44,30 +47,42 @@ class Entry:
     invoice_id: int | None = None
 
 
-def recorded(session: Session, event_ids: Collection[str]) -> dict[str, Outcome]:
-    """Return the outcomes on record of these events."""
-    query = select(BillingEvent.stripe_event_id, BillingEvent.outcome).where(
+class OnRecord(NamedTuple):
+    """What BillingEvents says of an event."""
+
+    outcome: Outcome
+    attempts: int
+
+
+def on_record(session: Session, event_ids: Collection[str]) -> dict[str, OnRecord]:
+    """Return what is on record of these events, by their ID."""
+    query = select(BillingEvent.stripe_event_id, BillingEvent.outcome, BillingEvent.attempts).where(
         BillingEvent.stripe_event_id.in_(sorted(event_ids))
     )
-    return {event_id: Outcome(outcome) for event_id, outcome in session.execute(query)}
+    return {event_id: OnRecord(Outcome(outcome), attempts) for event_id, outcome, attempts in session.execute(query)}
 
 
-def settled(session: Session, event_ids: Collection[str]) -> set[str]:
+def settled(known: Mapping[str, OnRecord]) -> set[str]:
     """Return those of the events that are over: taking them up again has no effect."""
-    return {event_id for event_id, outcome in recorded(session, event_ids).items() if outcome in SETTLED}
+    return {event_id for event_id, found in known.items() if found.outcome in SETTLED}
 
 
-def record(session: Session, entries: Sequence[Entry]) -> None:
+def record(session: Session, entries: Sequence[Entry], known: Mapping[str, OnRecord]) -> None:
     """Write the entries: new rows, or progress on rows whose event was parked or dead.
 
-    What is on record of an event that is over stays: another worker may have settled the same event meanwhile.
+    What is on record of an event that is over stays.
+
+    Args:
+        session: of the transaction that the caller commits.
+        entries: what became of which events.
+        known: what was on record of them.
+
+    Raises:
+        RaceLost: another worker settled one of the events meanwhile; nothing may be committed.
     """
-    if not entries:
-        return
-    known = recorded(session, [entry.fact.event.id for entry in entries])
     rows = sorted((_row(entry) for entry in entries), key=lambda row: str(row["stripe_event_id"]))
     _insert(session, [row for row in rows if row["stripe_event_id"] not in known])
-    _update(session, [row for row in rows if known.get(row["stripe_event_id"], Outcome.APPLIED) not in SETTLED])
+    _update(session, [row for row in rows if row["stripe_event_id"] in known], known)
 
 
 def record_dead(session: Session, event: dict[str, Any], reason: str, error: str, attempts: int) -> None:
@@ -82,11 +97,11 @@ def record_dead(session: Session, event: dict[str, Any], reason: str, error: str
         "attempts": attempts,
         "processed_at": utc_now(),
     }
-    known = recorded(session, [event["stripe_event_id"]]).get(event["stripe_event_id"])
-    if known is None:
+    known = on_record(session, [event["stripe_event_id"]])
+    if known:
+        _update(session, [dict.fromkeys(_PROGRESS) | row], known)
+    else:
         _insert(session, [row])
-    elif known not in SETTLED:
-        _update(session, [dict.fromkeys(_PROGRESS) | row])
 
 
 def event_columns(event: StripeEvent) -> dict[str, Any]:
@@ -104,23 +119,24 @@ def event_columns(event: StripeEvent) -> dict[str, Any]:
 
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(BillingEvent), rows, execution_options=ONE_STATEMENT)
+    insert_rows(session.connection(), _TABLE, [BillingEvent.by_column(row) for row in rows])
 
 
-def _update(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    columns = BillingEvent.__mapper__.columns
-    values = [{f"new_{name}": row[name] for name in _PROGRESS} | {"event": row["stripe_event_id"]} for row in rows]
-    if values:
-        statement = update(cast("Table", BillingEvent.__table__)).where(
-            columns["stripe_event_id"] == bindparam("event")
-        )
-        progress: dict[Column[Any], ColumnElement[Any]] = {
-            columns[name]: bindparam(f"new_{name}") for name in _PROGRESS
-        }
-        # They add up over replays.
-        progress[columns["attempts"]] = columns["attempts"] + bindparam("new_attempts")
-        session.connection().execute(statement.values(progress), values)
+def _update(session: Session, rows: Sequence[dict[str, Any]], known: Mapping[str, OnRecord]) -> None:
+    over = settled(known)
+    guarded = [
+        _guarded(row, known[row["stripe_event_id"]].attempts) for row in rows if row["stripe_event_id"] not in over
+    ]
+    changed = update_rows(session.connection(), _TABLE, guarded)
+    if changed != len(guarded):
+        raise RaceLost(f"{len(guarded) - changed} of {len(guarded)} events were settled meanwhile")
+
+
+def _guarded(row: dict[str, Any], attempts: int) -> GuardedRow:
+    """Attempts add up over replays; each raises them, so that they tell whether the row is as it was read."""
+    progress = {name: row[name] for name in _PROGRESS} | {"attempts": attempts + row["attempts"]}
+    held = {"stripe_event_id": row["stripe_event_id"], "attempts": attempts}
+    return GuardedRow(BillingEvent.by_column(held), BillingEvent.by_column(progress))
 
 
 def _row(entry: Entry) -> dict[str, Any]:

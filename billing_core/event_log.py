@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Database
+from billing_core.dialects import contains_literally
 from billing_core.models import BillingEvent
 from billing_core.ordering import Outcome
 from billing_core.retry import named_database_errors, retry_blips
@@ -57,7 +58,7 @@ class Selection:
         if self.event_type:
             found.append(BillingEvent.event_type == self.event_type)
         if self.reason:
-            found.append(BillingEvent.reason.contains(self.reason, autoescape=True))
+            found.append(contains_literally(BillingEvent.reason, self.reason))
         if self.since:
             found.append(BillingEvent.received_at >= self.since)
         return found
@@ -85,7 +86,8 @@ def ids_to_replay(session: Session, selection: Selection) -> Sequence[str]:
 
 def count_outcomes(session: Session, since: datetime) -> dict[str, int]:
     """Return how many events came to which outcome since then."""
-    return _counted(session, BillingEvent.processed_at >= since)
+    # The outcomes are named for the index, which begins with them: else all of it would be read.
+    return _counted(session, and_(BillingEvent.outcome.in_(list(Outcome)), BillingEvent.processed_at >= since))
 
 
 def count_unresolved(session: Session) -> dict[str, int]:

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, Update, bindparam, insert, select, update
+from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Database
+from billing_core.dialects import GuardedRow, insert_rows, update_rows
 from billing_core.errors import RaceLost
 from billing_core.kinds import Kind
 from billing_core.models.declarative import utc_now
@@ -30,9 +31,6 @@ class Held:
 
 
 ABSENT = Held(None, 0, None)
-
-# The ORM leaves None out of an INSERT, so that rows with None in different columns would need a statement each.
-ONE_STATEMENT = {"render_nulls": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,15 @@ def read_held(session: Session, kind: Kind, stripe_ids: Collection[str]) -> dict
     return {kind.stripe_id(one.state.record): one for one in held if one.state}
 
 
+def look_up_all(database: Database, kind: Kind, stripe_ids: Collection[str]) -> dict[str, Held]:
+    """Return the objects' rows in a transaction of their own, as `read_held` does."""
+    with database.read() as session:
+        return read_held(session, kind, stripe_ids)
+
+
 def look_up(database: Database, kind: Kind, stripe_id: str) -> Held:
     """Return one object's row in a transaction of its own, or `ABSENT`."""
-    with database.read() as session:
-        return read_held(session, kind, [stripe_id]).get(stripe_id, ABSENT)
+    return look_up_all(database, kind, [stripe_id]).get(stripe_id, ABSENT)
 
 
 def write_states(session: Session, kind: Kind, writes: Sequence[Write]) -> dict[str, int]:
@@ -86,43 +89,22 @@ def _held(kind: Kind, row: RowMapping) -> Held:
 
 
 def _insert(session: Session, kind: Kind, writes: Iterable[Write]) -> dict[str, int]:
-    values = [_values(write) | {"revision": 1} for write in writes]
-    if not values:
-        return {}
-    statement = insert(kind.model).returning(kind.attribute(kind.stripe_key), kind.attribute(kind.primary_key))
-    rows = session.execute(statement, values, execution_options=ONE_STATEMENT)
-    return {stripe_id: own_id for stripe_id, own_id in rows}  # noqa: C416  (typed rows)
+    rows = [kind.model.by_column(_values(write) | {"revision": 1}) for write in writes]
+    keys = kind.model.by_column({kind.stripe_key: None, kind.primary_key: None})
+    written = insert_rows(session.connection(), kind.table, rows, returning=tuple(keys))
+    return {stripe_id: own_id for stripe_id, own_id in written}  # noqa: C416  (typed rows)
 
 
 def _update(session: Session, kind: Kind, writes: Sequence[Write]) -> None:
-    if not writes:
-        return
-    statement = (
-        update(kind.table)
-        .where(kind.column(kind.stripe_key) == bindparam("held_id"))
-        .where(kind.column("revision") == bindparam("held_revision"))
-        .values(
-            {kind.column(name): bindparam(f"new_{name}") for name in (*_values(writes[0]), "revision", "updated_at")}
-        )
-    )
-    changed = _count_changed(session, statement, [_guarded(kind, write) for write in writes])
+    changed = update_rows(session.connection(), kind.table, [_guarded(kind, write) for write in writes])
     if changed != len(writes):
         raise RaceLost(f"{len(writes) - changed} of {len(writes)} rows of {kind.model.__tablename__} changed meanwhile")
 
 
-def _count_changed(session: Session, statement: Update, parameters: list[dict[str, Any]]) -> int:
-    """Execute for each set of parameters, and return how many rows changed in all."""
-    connection = session.connection()
-    if connection.dialect.supports_sane_multi_rowcount:
-        return connection.execute(statement, parameters).rowcount
-    # pyodbc counts -1 for any executemany: https://github.com/mkleehammer/pyodbc/issues/481
-    return sum(connection.execute(statement, one).rowcount for one in parameters)
-
-
-def _guarded(kind: Kind, write: Write) -> dict[str, Any]:
-    values = _values(write) | {"revision": write.held.revision + 1, "updated_at": utc_now()}
-    guard = {"held_id": kind.stripe_id(write.state.record), "held_revision": write.held.revision}
-    return guard | {f"new_{name}": value for name, value in values.items()}
+def _guarded(kind: Kind, write: Write) -> GuardedRow:
+    held = {kind.stripe_key: kind.stripe_id(write.state.record), "revision": write.held.revision}
+    new = _values(write) | {"revision": write.held.revision + 1, "updated_at": utc_now()}
+    return GuardedRow(kind.model.by_column(held), kind.model.by_column(new))
 
 
 def _values(write: Write) -> dict[str, Any]:

@@ -66,15 +66,15 @@ class Kind:
         attribute: InstrumentedAttribute[Any] = getattr(self.model, name)
         return attribute
 
-    def column(self, name: str) -> Column[Any]:
-        """The table's column behind the model's attribute of that name."""
-        column: Column[Any] = self.model.__mapper__.columns[name]
-        return column
-
     @property
     def table(self) -> Table:
         """The model's table, for statements on many rows that the ORM need not follow."""
         return cast("Table", self.model.__table__)
+
+    def column(self, name: str) -> Column[Any]:
+        """The table's column behind the model's attribute of that name."""
+        column: Column[Any] = self.model.__mapper__.columns[name]
+        return column
 
     @cached_property
     def held(self) -> list[InstrumentedAttribute[Any]]:

@@ -1,10 +1,10 @@
 """Our own IDs of an object's parents, as far as we hold them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, null, select, union_all
 from sqlalchemy.orm import Session
 
 from billing_core.kinds import CUSTOMER, INVOICE, SUBSCRIPTION, Kind
@@ -67,6 +67,16 @@ class Links:
             return held._asdict() if held else {"invoice_id": None, "subscription_id": None}
         return {}
 
+    def add(self, kind: Kind, own_ids: Mapping[str, int], columns: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take note of rows written since, each with its columns as of `columns` here and of its owner."""
+        if kind is SUBSCRIPTION:
+            self.subscriptions.update(own_ids)
+        if kind is INVOICE:
+            self.invoices.update(
+                (stripe_id, HeldInvoice(own_id, columns[stripe_id]["subscription_id"], columns[stripe_id]["user_id"]))
+                for stripe_id, own_id in own_ids.items()
+            )
+
     def missing(self, parents: Parents) -> Parents:
         """Return those of the parents that may yet come, or get a parent of their own; customers may always change."""
         linked = {stripe_id for stripe_id, held in self.invoices.items() if held.subscription_id}
@@ -75,8 +85,15 @@ class Links:
 
 def read_links(session: Session, records: Iterable[Record]) -> Links:
     """Look up the parents that these records name."""
-    parents = parents_of(records)
-    return Links(_subscriptions(session, parents.subscriptions), _invoices(session, parents.invoices))
+    links = Links({}, {})
+    queries = list(_look_for(parents_of(records)))
+    for stripe_id, subscription_id, *invoice in session.execute(union_all(*queries)) if queries else ():
+        match invoice:
+            case [int(invoice_id), int(user_id)]:
+                links.invoices[stripe_id] = HeldInvoice(invoice_id, subscription_id, user_id)
+            case _:
+                links.subscriptions[stripe_id] = subscription_id
+    return links
 
 
 def parents_of(records: Iterable[Record]) -> Parents:
@@ -102,22 +119,17 @@ def as_parents(kind: Kind, stripe_ids: Collection[str]) -> Parents:
     )
 
 
-def _subscriptions(session: Session, stripe_ids: Collection[str]) -> dict[str, int]:
-    if not stripe_ids:
-        return {}
-    query = select(Subscription.stripe_subscription_id, Subscription.subscription_id)
-    rows = session.execute(query.where(Subscription.stripe_subscription_id.in_(sorted(stripe_ids))))
-    return {stripe_id: own_id for stripe_id, own_id in rows}  # noqa: C416  (typed rows)
-
-
-def _invoices(session: Session, stripe_ids: Collection[str]) -> dict[str, HeldInvoice]:
-    if not stripe_ids:
-        return {}
-    # The subscription by Stripe's ID: the invoice itself may not be linked to it yet.
-    query = select(Invoice.stripe_invoice_id, Invoice.invoice_id, Subscription.subscription_id, Invoice.user_id).join(
-        Subscription, Subscription.stripe_subscription_id == Invoice.stripe_subscription_id, isouter=True
-    )
-    rows = session.execute(query.where(Invoice.stripe_invoice_id.in_(sorted(stripe_ids))))
-    return {
-        stripe_id: HeldInvoice(own_id, subscription_id, user_id) for stripe_id, own_id, subscription_id, user_id in rows
-    }
+def _look_for(parents: Parents) -> Iterator[Select[str, int, int | None, int | None]]:
+    """Yield what finds Stripe's ID, and our IDs of the subscription, the invoice, and its user."""
+    if parents.subscriptions:
+        yield select(Subscription.stripe_subscription_id, Subscription.subscription_id, null(), null()).where(
+            Subscription.stripe_subscription_id.in_(sorted(parents.subscriptions))
+        )
+    if parents.invoices:
+        # The subscription by Stripe's ID: the invoice itself may not be linked to it yet.
+        subscribed = Subscription.stripe_subscription_id == Invoice.stripe_subscription_id
+        yield (
+            select(Invoice.stripe_invoice_id, Subscription.subscription_id, Invoice.invoice_id, Invoice.user_id)
+            .join(Subscription, subscribed, isouter=True)
+            .where(Invoice.stripe_invoice_id.in_(sorted(parents.invoices)))
+        )

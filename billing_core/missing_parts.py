@@ -8,10 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from billing_core.database import Database
 from billing_core.errors import StripeObjectMissing
-from billing_core.guard import look_up
-from billing_core.kinds import KIND_OF, Kind
+from billing_core.kinds import Kind
 from billing_core.ordering import State
 from billing_core.records import CustomerRecord, DisputeRecord, PaymentMethodRecord, Record, RefundRecord
 from billing_core.stripe_api import Fetched, StripeApi
@@ -19,18 +17,21 @@ from billing_core.stripe_api import Fetched, StripeApi
 OfCharge = DisputeRecord | RefundRecord
 
 
-def complete(database: Database, stripe: StripeApi, record: Record) -> Record:
-    """Return the record with what it leaves out: from our row if we know it, else from Stripe.
+def lacks_parts(record: Record) -> bool:
+    """Whether the record leaves out something that our row, or Stripe, may know."""
+    return isinstance(record, OfCharge | PaymentMethodRecord) and record.stripe_customer_id is None
+
+
+def complete(stripe: StripeApi, held: Record | None, record: Record) -> Record:
+    """Return the record with what it leaves out: from our row if that knows it, else from Stripe.
 
     Raises:
         StripeUnavailable: Stripe did not answer.
     """
-    if isinstance(record, OfCharge) and record.stripe_customer_id is None:
-        known = complete_from(_held(database, record), record)
-        return known if known.stripe_customer_id else ask_about_charge(stripe, record)
-    if isinstance(record, PaymentMethodRecord) and record.stripe_customer_id is None:
-        return complete_from(_held(database, record), record)
-    return record
+    known = complete_from(held, record)
+    if isinstance(known, OfCharge) and known.stripe_customer_id is None:
+        return ask_about_charge(stripe, known)
+    return known
 
 
 def complete_from(held: Record | None, record: Record) -> Record:
@@ -81,11 +82,6 @@ def read_answer(kind: Kind, answer: Fetched) -> State:
     if isinstance(record, CustomerRecord) and obj.get("deleted"):
         record = replace(record, deleted_at=answer.as_of)
     return State(record, answer.as_of)
-
-
-def _held(database: Database, record: Record) -> Record | None:
-    kind = KIND_OF[type(record)]
-    return look_up(database, kind, kind.stripe_id(record)).record
 
 
 def ask_about_charge(stripe: StripeApi, record: OfCharge) -> OfCharge:

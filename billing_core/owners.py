@@ -41,6 +41,14 @@ class UnknownUser(BillingError):
     """Users has no such user."""
 
 
+class UnknownCustomers(Exception):
+    """We have never heard of these customers: ask Stripe about them, and start over."""
+
+    def __init__(self, customers: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(customers)))
+        self.customers = customers
+
+
 @dataclass(frozen=True, slots=True)
 class Owners:
     """What we know of some records' customers.
@@ -69,6 +77,11 @@ class Owners:
     def others_marks(self, *apps: str | None) -> set[str]:
         """Return those of the marks that are another application's."""
         return {app for app in apps if app is not None and app != self.app} if self.app else set()
+
+    def require(self, customers: Collection[str]) -> None:
+        """Raise `UnknownCustomers` unless all of them are known."""
+        if unknown := set(customers) - self.customers.keys():
+            raise UnknownCustomers(unknown)
 
     def columns(self, record: Record) -> dict[str, Any]:
         """Return the columns of a record's row that its customer decides, by attribute name."""

@@ -1,24 +1,27 @@
 """From facts to rows: complete them, commit them, settle ties with Stripe. No transaction is open over the network."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from billing_core.adoption import adopt_once_more
 from billing_core.apply import Applied, apply_facts, apply_fetched
 from billing_core.database import Database
 from billing_core.errors import RaceLost, RetryLater, StripeObjectMissing, StripeUnavailable
 from billing_core.facts import Fact, Notice
-from billing_core.guard import Held, look_up
-from billing_core.kinds import CUSTOMER, Kind
+from billing_core.guard import Held, look_up, look_up_all
+from billing_core.kinds import Kind
 from billing_core.links import Parents
-from billing_core.missing_parts import as_fetched, complete, read_answer
+from billing_core.missing_parts import as_fetched, complete, lacks_parts, read_answer
 from billing_core.ordering import Outcome, State, fold, latest_without_stripe
-from billing_core.owners import learn_customers
+from billing_core.owners import UnknownCustomers, learn_customers
 from billing_core.records import InvoiceRecord
 from billing_core.retry import named_database_errors, retry_blips
 from billing_core.shapes import app_of
 from billing_core.stripe_api import StripeApi
+
+T = TypeVar("T", Fact, Fact | Notice)
 
 
 @dataclass(slots=True)
@@ -49,32 +52,37 @@ class Processor:
         processed = Processed()
         facts = self._prepare(told, processed)
         if facts:
-            applied = self._commit(facts)
+            applied = self._commit_known(facts, processed)
             processed.outcomes |= applied.outcomes
             adopt_once_more(self._database, applied.parents | self._settle_ties(applied.ties, processed))
         return processed
 
     def _prepare(self, told: Sequence[Fact | Notice], processed: Processed) -> list[Fact]:
-        """Ask Stripe for what the facts leave out; those it cannot answer now are put off, the others are not."""
-        completed = list[Fact]()
+        """Ask Stripe for what the events leave out; those it cannot answer now are put off, the others are not."""
+        facts = self._each(told, lambda one: self._fetch(one) if isinstance(one, Notice) else one, processed)
+        held = self._held_of([fact for fact in facts if lacks_parts(fact.record)])
+        return self._each(facts, lambda fact: self._complete(fact, held.get(fact.object_id)), processed)
+
+    def _each(self, told: Sequence[T], ask: Callable[[T], Fact], processed: Processed) -> list[Fact]:
+        facts = list[Fact]()
         for one in told:
             try:
-                fact = self._fetch(one) if isinstance(one, Notice) else one
-                with named_database_errors():
-                    record = complete(self._database, self._stripe, fact.record)
+                facts.append(ask(one))
             except StripeUnavailable as error:
                 processed.later[one.event.id] = error
-            else:
-                completed.append(replace(fact, record=record))
-        customers = {
-            customer for fact in completed if fact.kind is not CUSTOMER and (customer := fact.record.stripe_customer_id)
-        }
+        return facts
+
+    def _complete(self, fact: Fact, held: Held | None) -> Fact:
+        record = complete(self._stripe, held.record if held else None, fact.record)
+        return fact if record is fact.record else replace(fact, record=record)
+
+    def _held_of(self, facts: Sequence[Fact]) -> dict[str, Held]:
+        by_kind = defaultdict[Kind, set[str]](set)
+        for fact in facts:
+            by_kind[fact.kind].add(fact.object_id)
         with named_database_errors():
-            unanswered = learn_customers(self._database, self._stripe, customers, self._app)
-        for fact in completed:
-            if trouble := unanswered.get(fact.record.stripe_customer_id or ""):
-                processed.later[fact.event.id] = trouble
-        return [fact for fact in completed if fact.event.id not in processed.later]
+            found = [look_up_all(self._database, kind, stripe_ids) for kind, stripe_ids in by_kind.items()]
+        return {stripe_id: held for one in found for stripe_id, held in one.items()}
 
     def _fetch(self, notice: Notice) -> Fact:
         """Turn a notice into a fact by asking Stripe, whose answer is no older than the event."""
@@ -106,6 +114,17 @@ class Processor:
     def _held(self, kind: Kind, object_id: str) -> Held:
         with named_database_errors():
             return look_up(self._database, kind, object_id)
+
+    def _commit_known(self, facts: Sequence[Fact], processed: Processed) -> Applied:
+        """Commit; if that meets customers of whom we never heard, ask Stripe about them first."""
+        try:
+            return self._commit(facts)
+        except UnknownCustomers as unknown:
+            with named_database_errors():
+                unanswered = learn_customers(self._database, self._stripe, unknown.customers, self._app)
+        late = {fact.event.id: unanswered.get(fact.record.stripe_customer_id or "") for fact in facts}
+        processed.later |= {event_id: trouble for event_id, trouble in late.items() if trouble}
+        return self._commit([fact for fact in facts if fact.event.id not in processed.later])
 
     @retry_blips
     def _commit(self, facts: Sequence[Fact]) -> Applied:

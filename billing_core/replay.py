@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from billing_core.database import Database
+from billing_core.dialects import in_chunks
 from billing_core.errors import NeverRetry
 from billing_core.event_types import family_of
 from billing_core.events import decode_event
@@ -16,7 +17,7 @@ from billing_core.models import BillingEvent
 from billing_core.ordering import SETTLED, Outcome
 from config.queues import Family
 
-CHUNK = 100
+CHUNK = 100  # payloads pass through memory
 POLL = 0.1
 
 
@@ -50,7 +51,7 @@ class Replay:
 
     def start(self) -> None:
         """Put the events into the inbox and the queues."""
-        for chunk in _chunks(self.open):
+        for chunk in in_chunks(self.open, CHUNK):
             payloads = self._read_payloads(chunk)
             self._inbox.accept_again(
                 [AcceptedEvent(one, self._families[one], payloads[one].encode()) for one in chunk if one in payloads]
@@ -89,7 +90,7 @@ class Replay:
         columns = (BillingEvent.event_type, BillingEvent.outcome, BillingEvent.processed_at)
         marks = dict[str, Mark]()
         with self._database.read() as session:
-            for chunk in _chunks(event_ids):
+            for chunk in in_chunks(event_ids, CHUNK):
                 query = select(BillingEvent.stripe_event_id, *columns).where(BillingEvent.stripe_event_id.in_(chunk))
                 for event_id, event_type, outcome, processed_at in session.execute(query):
                     marks[event_id] = Mark(event_type, Outcome(outcome), processed_at)
@@ -100,7 +101,7 @@ class Replay:
         unsettled = {event_id: mark for event_id, mark in self._marks.items() if event_id not in self.settled}
         families = {event_id: family_of(mark.event_type) for event_id, mark in unsettled.items()}
         # What was unreadable when it died may be readable by now.
-        for chunk in _chunks([event_id for event_id, family in families.items() if family is None]):
+        for chunk in in_chunks([event_id for event_id, family in families.items() if family is None], CHUNK):
             families |= {one: _family_told(one, payload) for one, payload in self._read_payloads(chunk).items()}
         return {event_id: family for event_id, family in families.items() if family}
 
@@ -116,10 +117,3 @@ def _family_told(event_id: str, payload: str) -> Family | None:
         return family_of(decode_event(event_id, payload.encode()).type)
     except NeverRetry:
         return None
-
-
-def _chunks(event_ids: Collection[str]) -> Iterator[list[str]]:
-    """Split into parts that are few enough for one statement's parameters."""
-    rest = list(event_ids)
-    for start in range(0, len(rest), CHUNK):
-        yield rest[start : start + CHUNK]

@@ -4,6 +4,7 @@ import sys
 
 import uvicorn
 
+from billing_core.dialects import require_driver
 from config.loading import load_settings
 from config.settings import SettingsError
 
@@ -13,6 +14,7 @@ def main() -> None:
     try:
         settings = load_settings()
         settings.require_webhook_secrets()
+        require_driver(settings.database_url)
     except SettingsError as error:
         sys.exit(str(error))
     uvicorn.run(

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 from alembic import command
 from alembic.config import Config
@@ -20,9 +21,7 @@ def upgrade(url: str) -> None:
     Raises:
         sqlalchemy.exc.DBAPIError: the database refused or is away. Nothing is left half done.
     """
-    config = _config()
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
+    command.upgrade(configured(url), "head")
 
 
 def current_and_head(url: str) -> tuple[str | None, str]:
@@ -42,16 +41,23 @@ def current_and_head(url: str) -> tuple[str | None, str]:
 
 @cache  # the files do not change while the process runs
 def _head() -> str:
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = ScriptDirectory.from_config(configured()).get_current_head()
     if head is None:
         raise RuntimeError("migrations/versions is missing from this installation")
     return head
 
 
-def _config() -> Config:
-    """Without pyproject.toml, which an installed package does not have beside it."""
-    config = Config()
+def configured(url: str | None = None, script: TextIO | None = None) -> Config:
+    """Return Alembic's configuration, without pyproject.toml, which an installed package does not have beside it.
+
+    Args:
+        url: of the database, instead of the settings'.
+        script: where SQL is written instead of being run.
+    """
+    config = Config(output_buffer=script)
     here = str(Path(__file__).parent).replace("%", "%%")  # configparser's escape
     config.set_main_option("script_location", here)
     config.set_main_option("path_separator", "os")
+    if url:
+        config.attributes["url"] = url
     return config

@@ -5,8 +5,9 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection
 
+import migrations.repeatable_mssql  # noqa: F401  (Alembic finds it by its dialect)
 from billing_core.database import create_engine_for
-from billing_core.dialects import prepare_migration
+from billing_core.dialects import WRITING, prepare_migration
 from billing_core.models import Model
 from config.loading import load_settings
 from migrations import VERSION_TABLE
@@ -15,7 +16,7 @@ from migrations.comparison import comparison_options
 _OPTIONS: dict[str, Any] = {
     "target_metadata": Model.metadata,
     "version_table": VERSION_TABLE,
-    # Alembic assumes that sqlite3 commits on DDL; ours does not, since database.py begins its transactions.
+    # Alembic assumes that sqlite3 commits on DDL; ours does not, since the engine begins its transactions.
     # So a failed migration leaves nothing behind on any database.
     "transactional_ddl": True,
 }
@@ -32,7 +33,8 @@ def _url() -> str:
 
 
 def _run_offline() -> None:
-    context.configure(url=_url(), literal_binds=True, **_OPTIONS)
+    options = context.config.attributes.get("offline", {})
+    context.configure(url=_url(), literal_binds=True, **_OPTIONS, **options)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -52,7 +54,7 @@ def _run_online() -> None:
     if connection is not None:
         _run_on(connection)
         return
-    engine = create_engine_for(_url(), pool_size=1).execution_options(sqlite_begin="BEGIN IMMEDIATE")
+    engine = create_engine_for(_url(), pool_size=1).execution_options(**WRITING)
     try:
         with engine.connect() as own:
             _run_on(own)

@@ -23,6 +23,8 @@ from billing_core.stripe_api import StripeApi
 from tests.embedded.postgres_server import PostgresServer
 from tests.fake_stripe import FakeStripe
 from tests.fake_stripe.builders import call, customer_with_card, subscription
+from tests.sql_server import KIND, given_url
+from tests.sql_server.databases import databases_at
 
 EACH = 10  # of so many customers one is refunded, and another disputes
 
@@ -43,11 +45,14 @@ def main() -> int:
     """Make the account, fill the database, compare, and print what each took."""
     parser = argparse.ArgumentParser(prog="tests.backfill_scale", description=__doc__)
     parser.add_argument("--customers", type=int, default=14_000)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="postgresql")
+    parser.add_argument("--database", choices=("sqlite", "postgresql", *KIND), default="postgresql")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.database == "sqlite":
             return _measure(options.customers, f"sqlite:///{Path(folder) / 'scale.db'}")
+        if options.database == "mssql":
+            with databases_at(given_url()) as sql_server, sql_server.empty() as url:
+                return _measure(options.customers, url)
         with PostgresServer() as server:
             return _measure(options.customers, server.create_database("scale"))
 

@@ -1,8 +1,7 @@
 """What many tests stand on. Each pytest-xdist process starts servers of its own, when first asked for."""
 
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,13 +10,63 @@ import structlog
 
 from tests.embedded.postgres_server import PostgresServer
 from tests.embedded.redis_server import RedisServer
+from tests.kinds import ANY, EACH, SERVERS, empty_database
+from tests.sql_server import KIND as SQL_SERVER
+from tests.sql_server import SqlServerUnusable, described, given_url
+from tests.sql_server.databases import Databases, databases_at
+from tests.stores import (
+    any_database,
+    away_url,
+    closed_port,
+    database,
+    migrated_postgres,
+    mssql,
+    opened_mssql,
+    postgres,
+    prepared_sqlite,
+    server_database,
+    sqlite,
+)
+from tests.tsql import Statements
+
+__all__ = [
+    "any_database",
+    "away_url",
+    "closed_port",
+    "database",
+    "migrated_postgres",
+    "mssql",
+    "opened_mssql",
+    "postgres",
+    "prepared_sqlite",
+    "server_database",
+    "sqlite",
+]
 
 # Their files take longest. Begun last, one of them would keep one process busy while the other has nothing to do.
 SLOWEST = ("system", "convergence", "test_run")
 
 
+def pytest_report_header() -> str:
+    try:
+        return described()
+    except SqlServerUnusable as reason:
+        raise pytest.UsageError(str(reason)) from reason
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
+    for item in items if SQL_SERVER else ():
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "mssql" in item.callspec.params.values():
+            _allow_sql_server(item)
+
+
+def _allow_sql_server(item: pytest.Item) -> None:
+    """Let a proxy reach the server, and a test wait for its turn there without losing time."""
+    item.add_marker(pytest.mark.allow_hosts([given_url().host, "127.0.0.1", "::1", "localhost"]))
+    own = item.get_closest_marker("timeout")
+    seconds = own.args[0] if own else float(item.config.getini("timeout"))
+    item.add_marker(pytest.mark.timeout(seconds, func_only=True), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +80,22 @@ def _loggers_follow_their_configuration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", configure_uncached)
         yield
+
+
+@pytest.fixture(scope="session")
+def statements() -> Statements:
+    """What SQLite is told, looked at as T-SQL."""
+    statements = Statements()
+    statements.listen()
+    return statements
+
+
+@pytest.fixture(autouse=True)
+def _every_statement_is_for_sql_server_too(statements: Statements) -> Iterator[None]:
+    """Whether or not there is a SQL Server: what SQLite is told in a test must compile for it."""
+    yield
+    wrong, statements.wrong = statements.wrong, []
+    assert wrong == []
 
 
 @pytest.fixture(scope="session")
@@ -56,31 +121,51 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template() -> str:
-    """Name of the empty database that `postgres_url` copies.
-
-    A folder's conftest may override it with a migrated one: migrations then run once, not in every test.
-    """
-    return "template1"
+def sql_server(pytestconfig: pytest.Config) -> Iterator[Databases]:
+    """Databases on the server of TEST_MSSQL_URL."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as uncaptured, databases_at(given_url()) as databases:
+        yield databases
+        uncaptured.enter_context(capture.global_and_fixture_disabled())  # for what could not be removed
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+def sqlite_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A SQLite file for one test."""
+    with empty_database(request, "sqlite") as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A PostgreSQL database for one test."""
-    name = f"test_{uuid.uuid4().hex}"
-    yield postgres_server.create_database(name, postgres_template)
-    postgres_server.drop_database(name)
+    with empty_database(request, "postgres") as url:
+        yield url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A SQLite file for one test; a file, since threads and processes share it as in `make run`."""
-    return f"sqlite:///{tmp_path / 'billing.db'}"
+def mssql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of SQL Server for one test."""
+    with empty_database(request, "mssql") as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=EACH)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database for one test, of each kind in turn."""
-    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
-    url: str = request.getfixturevalue(fixture)
-    return url
+    with empty_database(request, request.param) as url:
+        yield url
+
+
+@pytest.fixture(params=ANY)
+def any_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same for tests that say little about the database."""
+    with empty_database(request, request.param) as url:
+        yield url
+
+
+@pytest.fixture(params=SERVERS)
+def server_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same for tests with many writers at a time."""
+    with empty_database(request, request.param) as url:
+        yield url

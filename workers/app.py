@@ -4,6 +4,7 @@ import sys
 
 from celery.signals import setup_logging
 
+from billing_core.dialects import require_driver
 from config.celery import create_celery
 from config.loading import load_settings
 from config.logging import configure_logging
@@ -11,6 +12,7 @@ from config.settings import SettingsError
 
 try:
     settings = load_settings()
+    require_driver(settings.database_url)
 except SettingsError as error:
     sys.exit(str(error))
 

@@ -24,7 +24,7 @@ from billing_core.models import BillingCommand, Invoice, Subscription, User
 from billing_core.models.declarative import utc_now
 from billing_core.retry import named_database_errors, retry_blips
 
-LONGEST_TEXT = 255  # of a key and of a subject, as their columns
+LONGEST_TEXT = 255  # of a key and of a subject, as their columns; SQL Server counts an emoji as two
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -179,6 +179,10 @@ def _concerned_invoice(session: Session, asked: int | str) -> dict[str, int | No
 
 
 def _checked(name: str, text: object) -> str:
-    if not isinstance(text, str) or not 1 <= len(text) <= LONGEST_TEXT or not text.isprintable():
+    if not isinstance(text, str) or not text.isprintable() or not 1 <= _utf16_length(text) <= LONGEST_TEXT:
         raise InvalidArguments([f"{name}: 1 to {LONGEST_TEXT} printable characters"])
     return text
+
+
+def _utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -16,8 +16,7 @@ def ids_compared_loosely(connection: sa.Connection, tables: Iterable[sa.Table]) 
     return [
         f"{table.name}.{column['name']}"
         for table in tables
+        if (ids := {column.name for column in table.columns if isinstance(column.type, StripeId)})
         for column in inspector.get_columns(table.name)
-        if column["name"] in table.columns
-        and isinstance(table.columns[column["name"]].type, StripeId)
-        and getattr(column["type"], "collation", None) != BINARY_COLLATIONS[dialect]
+        if column["name"] in ids and getattr(column["type"], "collation", None) != BINARY_COLLATIONS[dialect]
     ]

@@ -21,7 +21,7 @@ class UtcNow(FunctionElement[datetime]):
 
 @compiles(UtcNow, "mssql")
 def _mssql_now(_element: UtcNow, _compiler: Any, **_options: Any) -> str:
-    return "SYSUTCDATETIME()"
+    return "sysutcdatetime()"  # as SQL Server itself writes it, so that models and database compare as equal
 
 
 @compiles(UtcNow, "postgresql")
@@ -33,6 +33,11 @@ def _postgresql_now(_element: UtcNow, _compiler: Any, **_options: Any) -> str:
 def _sqlite_now(_element: UtcNow, _compiler: Any, **_options: Any) -> str:
     # CURRENT_TIMESTAMP has no fraction; texts of unequal length would sort wrongly against those from Python.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+def only_where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Return the options of an index on the rows that fit."""
+    return {f"{dialect}_where": condition for dialect in ("mssql", "postgresql", "sqlite")}
 
 
 def create_table_unless_exists(table: sa.Table, dialect: sa.Dialect) -> str:
@@ -54,22 +59,31 @@ _MIGRATION_PREAMBLES = {
         f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})",
         "SET LOCAL lock_timeout = '5s'",
     ),
-    # The session owns the lock, since pyodbc's implicit transaction has not begun yet; closing the connection
-    # frees it.
+    # The only lock that can be taken before there is a table, and without a hint. Nothing but this waiting depends on
+    # it: without, the second release would fail on the first one's tables, and succeed when it is run again. It belongs
+    # to the session, since pyodbc's implicit transaction has not begun yet; closing the connection frees it.
     "mssql": (
         "SET NOCOUNT ON; DECLARE @granted INT;"  # noqa: ISC004 (one batch: T-SQL variables live no longer)
         " EXEC @granted = sp_getapplock @Resource = N'billing_migration', @LockMode = N'Exclusive',"
         " @LockOwner = N'Session', @LockTimeout = 60000;"
-        " IF @granted < 0 RAISERROR(N'another billing migration is running', 16, 1);",
+        " IF @granted < 0 RAISERROR(N'another billing migration is running', 16, 1); SET NOCOUNT OFF;",
     ),
-    "sqlite": (),  # BEGIN IMMEDIATE is the lock; see database.py
+    "sqlite": (),  # BEGIN IMMEDIATE is the lock; see engines/sqlite.py
 }
+_A_DAY = 24 * 3600
 
 
 def prepare_migration(connection: sa.Connection) -> None:
     """Wait up to a minute for another migration to end, then keep others out; begins the transaction."""
-    driver = connection.connection.driver_connection
-    if isinstance(driver, ImpatientConnection):
-        driver.patient = True
+    _be_patient(connection)
     for statement in _MIGRATION_PREAMBLES[connection.dialect.name]:
         connection.exec_driver_sql(statement)
+
+
+def _be_patient(connection: sa.Connection) -> None:
+    """Let a statement take as long as it takes."""
+    driver: Any = connection.connection.driver_connection
+    if isinstance(driver, ImpatientConnection):
+        driver.patient = True
+    elif connection.dialect.name == "mssql":
+        driver.timeout = _A_DAY

@@ -16,6 +16,7 @@ _RETRYABLE_SQLSTATES = frozenset(
         "55P03",  # lock timeout
         "42P01", "42703",  # no such table or column: the release's migration has not run yet
         "57014",  # statement timeout, or an operator's pg_cancel_backend
+        "HY008",  # ODBC: canceled
         "HYT00",  # ODBC: timeout
         "HYT01",  # ODBC: connection timeout
     },
@@ -25,15 +26,27 @@ _RETRYABLE_SQLSTATE_CLASSES = (
     "53",  # out of connections, memory or disk
     "57P",  # shut down, crashed or starting up
 )
-_RETRYABLE_MSSQL_CODES = frozenset(
+# Microsoft's lists: https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues and Entity
+# Framework's SqlServerTransientExceptionDetector, without what only other kinds of statements can meet.
+_LOST_MSSQL_CODES = frozenset(
     {
-        1205, 1222, 3960,  # deadlock, lock timeout, snapshot conflict
-        3906,  # read only: a replica, just before or after a failover
+        64, 121, 233, 10053, 10054, 10060,  # transport broken or timed out
+        596, 6005,  # session killed, server shutting down
+        615, 921, 922, 926, 927, 942, 952, 4221,  # database not there (yet): recovering, restored, failing over
+        976, 978, 983, 3906,  # a replica that cannot be read, or written, just before or after a failover
+        40197, 40613,  # Azure: failing over; whoever reconnects gets to the healthy copy
+        20004, 20006, 20017, 20047,  # FreeTDS's own: read or write failed, end of file, connection dead
+    },
+)  # fmt: skip
+_LOCK_TIMEOUT = 1222
+# All that FreeTDS says when the server has closed the connection; at a commit pyodbc says it.
+_FREETDS_AT_A_LOSS = ("[FreeTDS][SQL Server]Unknown error (0)", "The driver did not supply an error!")
+_RETRYABLE_MSSQL_CODES = _LOST_MSSQL_CODES | frozenset(
+    {
+        1205, _LOCK_TIMEOUT, 3960, 3966,  # deadlock, lock timeout, snapshot conflict, version store full
         207, 208,  # no such column or table: the release's migration has not run yet
-        701, 1105, 8645, 9002,  # out of memory, file group full, no memory grant in time, log full
-        4060, 18456,  # database or login away: so a failover looks from outside, and a password being rotated
-        10053, 10054, 10060, 10928, 10929,  # transport broken or timed out; Azure's worker and session limits
-        40197, 40501, 40613, 49918, 49919, 49920,  # Azure: failing over, busy, not available, throttled
+        701, 1105, 1204, 8628, 8645, 8651, 9002, 40544,  # out of memory, disk, locks or log
+        10922, 10928, 10929, 10936, 40501, 49918, 49919, 49920,  # Azure: too busy
     },
 )  # fmt: skip
 _RETRYABLE_SQLITE_CODES = frozenset(
@@ -70,6 +83,7 @@ def is_transient(error: BaseException) -> bool:
         sqlstate in _RETRYABLE_SQLSTATES
         or sqlstate.startswith(_RETRYABLE_SQLSTATE_CLASSES)
         or not native_codes.isdisjoint(_RETRYABLE_MSSQL_CODES)
+        or _while_connecting(cause)
     )
 
 
@@ -80,6 +94,19 @@ def is_unique_violation(error: BaseException) -> bool:
         return _sqlite_code(cause) in _UNIQUE_SQLITE_CODES
     sqlstate, native_codes = _server_codes(cause)
     return sqlstate == "23505" or not native_codes.isdisjoint(_UNIQUE_MSSQL_CODES)
+
+
+def loses_connection(error: BaseException) -> bool | None:
+    """Whether the connection on which it happened is of no use any more; None where SQLAlchemy knows it better.
+
+    Takes pyodbc's errors.
+    """
+    sqlstate, native_codes = _server_codes(error)
+    if _LOCK_TIMEOUT in native_codes:  # Microsoft's driver gives it the state of a timeout of its own, HYT00
+        return False
+    if sqlstate.startswith("08") or not native_codes.isdisjoint(_LOST_MSSQL_CODES):
+        return True
+    return True if any(word in str(error) for word in _FREETDS_AT_A_LOSS) else None
 
 
 def _driver_error(error: BaseException) -> BaseException:
@@ -102,3 +129,8 @@ def _server_codes(error: BaseException) -> tuple[str, frozenset[int]]:
         codes = _ODBC_NATIVE_CODE.findall(str(error.args[-1]))
         return str(error.args[0]), frozenset(map(int, codes))
     return "", frozenset()
+
+
+def _while_connecting(error: BaseException) -> bool:
+    """Whether no connection came about: whatever the server's reason, it is not the work's fault."""
+    return type(error).__module__ == "pyodbc" and "(SQLDriverConnect)" in str(error)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core.database import Database
-from billing_core.dialects import UtcNow, ids_compared_loosely
+from billing_core.dialects import UtcNow, examine_server, ids_compared_loosely
 from billing_core.doctor.clocks import compared
 from billing_core.finding import Finding, fail, ok
 from billing_core.models import Model
@@ -32,9 +32,11 @@ def _examined(database: Database, url: str) -> Iterator[Finding]:
     began = time.monotonic()
     with database.read() as session:
         now: datetime = session.scalars(select(UtcNow())).one()
+        remarks = examine_server(session.connection())
     took = (time.monotonic() - began) * 1000
     yield ok("database", f"{database.engine.dialect.name}, answers in {took:.0f} ms")
     yield compared("database's", now, datetime.now(UTC))
+    yield from remarks
     problem = behind(*current_and_head(url))
     yield fail("schema", problem, "run alembic upgrade head") if problem else ok("schema", "migrated")
     if not problem:

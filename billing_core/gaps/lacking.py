@@ -49,7 +49,7 @@ def lacking(database: Database, inbox: WorkingInbox, events: Sequence[ListedEven
 def _on_record(database: Database, events: Sequence[ListedEvent]) -> set[str]:
     event_ids = {event.event_id for event in events}
     with named_database_errors(), database.read() as session:
-        known = set(audit.recorded(session, event_ids))
+        known = set(audit.on_record(session, event_ids))
         if rest := [event.created for event in events if event.event_id not in known]:
             known.update(_told_thin(session, rest))
     return known

@@ -4,7 +4,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Identity, Index, Integer, Unicode, column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing_core.dialects import EventKey, JsonObject, JsonText, LongText, StripeId, UtcNow
+from billing_core.dialects import EventKey, JsonObject, JsonText, LongText, StripeId, UtcNow, only_where
 from billing_core.models.declarative import Model, utc_now
 
 # Few events have a key: only those that somebody's API request caused.
@@ -18,7 +18,7 @@ class BillingEvent(Model):
     __table_args__ = (
         Index(None, "Outcome", "ProcessedAt"),
         Index(None, "UserID", "ProcessedAt"),
-        Index(None, "IdempotencyKey", mssql_where=_KEYED, postgresql_where=_KEYED, sqlite_where=_KEYED),
+        Index(None, "IdempotencyKey", **only_where(_KEYED)),
     )
 
     event_id: Mapped[int] = mapped_column("EventID", EventKey, Identity(), primary_key=True)

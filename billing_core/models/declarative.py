@@ -1,6 +1,9 @@
 """What tables share: names for constraints, Python types, and the columns that guard an object's state."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Integer, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -29,6 +32,17 @@ class Model(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map = {datetime: UtcDateTime()}  # noqa: RUF012 (SQLAlchemy reads it once)
+
+    @classmethod
+    def by_column(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values by attribute under their columns' names."""
+        names = _column_names(cls)
+        return {names[attribute]: value for attribute, value in values.items()}
+
+
+@cache
+def _column_names(model: type[Model]) -> dict[str, str]:
+    return {attribute: column.name for attribute, column in model.__mapper__.columns.items()}
 
 
 class Timestamped:

@@ -26,4 +26,4 @@ class Dispute(Versioned, Model):
     reason: Mapped[str] = mapped_column("Reason", Unicode(100))
     status: Mapped[str] = mapped_column("Status", Unicode(50))
     evidence_due_by: Mapped[datetime | None] = mapped_column("EvidenceDueBy")
-    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt")
+    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)

@@ -34,4 +34,4 @@ class Invoice(Versioned, Model):
     period_end: Mapped[datetime | None] = mapped_column("PeriodEnd")
     due_date: Mapped[datetime | None] = mapped_column("DueDate")
     paid_at: Mapped[datetime | None] = mapped_column("PaidAt")
-    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt")
+    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)

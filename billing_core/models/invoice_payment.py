@@ -28,4 +28,4 @@ class InvoicePayment(Versioned, Model):
     currency: Mapped[str] = mapped_column("Currency", Unicode(3))
     status: Mapped[str] = mapped_column("Status", Unicode(50))
     paid_at: Mapped[datetime | None] = mapped_column("PaidAt")
-    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt")
+    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)

@@ -26,4 +26,4 @@ class Refund(Versioned, Model):
     status: Mapped[str] = mapped_column("Status", Unicode(50))
     reason: Mapped[str | None] = mapped_column("Reason", Unicode(100))
     failure_reason: Mapped[str | None] = mapped_column("FailureReason", Unicode(100))
-    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt")
+    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)

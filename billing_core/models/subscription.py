@@ -28,4 +28,4 @@ class Subscription(Versioned, Model):
     trial_end: Mapped[datetime | None] = mapped_column("TrialEnd")
     default_payment_method: Mapped[str | None] = mapped_column("DefaultPaymentMethod", StripeId())
     latest_invoice: Mapped[str | None] = mapped_column("LatestInvoice", StripeId())
-    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt")
+    stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from billing_core.database import Database
+from billing_core.dialects import in_chunks
 from billing_core.errors import StripeObjectMissing
 from billing_core.kinds import Kind
 from billing_core.missing_parts import as_fetched
@@ -11,6 +12,7 @@ from billing_core.models import BillingCustomer, Invoice, Versioned
 from billing_core.ordering import LARGEST_LEAD, State, jsonable
 from billing_core.reconcile.findings import NAME_OF, Finding, What, shown
 from billing_core.reconcile.seen import Seen, expansions, readable
+from billing_core.reconcile.walks import PAGE
 from billing_core.reconcile.wanted import Wanted, read_rows, record_of
 from billing_core.records import Record
 from billing_core.retry import named_database_errors, retry_blips
@@ -52,15 +54,16 @@ class Comparer:
         self._stripe = stripe
         self._app = app
 
-    @retry_blips
     def compare(self, seen: Sequence[Seen]) -> list[Look]:
         """Compare objects of one kind with their rows.
 
         Raises:
             DatabaseUnavailable: the database is away or busy.
         """
-        if not seen:
-            return []
+        return [look for part in in_chunks(seen, PAGE) for look in self._compare(part)]
+
+    @retry_blips
+    def _compare(self, seen: Sequence[Seen]) -> list[Look]:
         kind = seen[0].kind
         with named_database_errors(), self._database.read() as session:
             rows = read_rows(session, kind, {one.stripe_id for one in seen})

@@ -9,6 +9,7 @@ import structlog
 from billing_core.answers import Answer, Answers
 from billing_core.apply import write_fetched
 from billing_core.database import Database
+from billing_core.dialects import in_chunks
 from billing_core.errors import RetryLater, StripeObjectMissing
 from billing_core.guard import ABSENT
 from billing_core.kinds import Kind
@@ -17,6 +18,7 @@ from billing_core.ordering import State
 from billing_core.reconcile.compare import Comparer, Look
 from billing_core.reconcile.findings import NAME_OF, Finding, What
 from billing_core.reconcile.seen import Seen
+from billing_core.reconcile.walks import PAGE
 from billing_core.records import InvoiceRecord, Record
 from billing_core.retry import named_database_errors, retry_blips
 from billing_core.stripe_api import StripeApi
@@ -35,13 +37,19 @@ class Repairer:
         self._comparer = Comparer(database, stripe, app)
 
     def insert(self, seen: Sequence[Seen]) -> int:
-        """Write rows that are missing of these objects of one kind, in one transaction if it can be; return how many.
+        """Write rows that are missing of these objects of one kind, a page in one transaction if it can be.
+
+        Returns:
+            How many.
 
         Raises:
             RaceLost: webhooks were faster each time.
             DatabaseUnavailable: nothing is known to be written.
             StripeUnavailable: Stripe did not say whose they are.
         """
+        return sum(self._insert_page(page) for page in in_chunks(seen, PAGE))
+
+    def _insert_page(self, seen: Sequence[Seen]) -> int:
         try:
             return self._insert(seen)
         except RetryLater:

@@ -21,6 +21,7 @@ from billing_core.dialects import (
     UtcDateTime,
     UtcNow,
     create_table_unless_exists,
+    only_where,
 )
 
 revision = "004"
@@ -112,7 +113,7 @@ def _create_subscriptions() -> None:
         *_state(),
         unique="StripeSubscriptionID",
         refers={"UserID": "Users"},
-        indexes=["UserID", "StripeCustomerID"],
+        indexes=["UserID", "StripeCustomerID", "StripeCreatedAt"],
     )
 
 
@@ -166,7 +167,7 @@ def _create_invoices() -> None:
         *_state(),
         unique="StripeInvoiceID",
         refers={"UserID": "Users", "SubscriptionID": "Subscriptions"},
-        indexes=["UserID", "StripeCustomerID", "StripeSubscriptionID", "SubscriptionID"],
+        indexes=["UserID", "StripeCustomerID", "StripeSubscriptionID", "SubscriptionID", "StripeCreatedAt"],
     )
 
 
@@ -191,7 +192,7 @@ def _create_invoice_payments() -> None:
         *_state(),
         unique="StripeInvoicePaymentID",
         refers={"UserID": "Users", "InvoiceID": "Invoices", "SubscriptionID": "Subscriptions"},
-        indexes=["UserID", "StripeInvoiceID", "StripePaymentIntentID"],
+        indexes=["UserID", "StripeInvoiceID", "StripePaymentIntentID", "StripeCreatedAt"],
     )
 
 
@@ -217,7 +218,7 @@ def _create_disputes() -> None:
         *_state(),
         unique="StripeDisputeID",
         refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
-        indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID"],
+        indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID", "StripeCreatedAt"],
     )
 
 
@@ -243,7 +244,7 @@ def _create_refunds() -> None:
         *_state(),
         unique="StripeRefundID",
         refers={"UserID": "Users", "SubscriptionID": "Subscriptions", "InvoiceID": "Invoices"},
-        indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID"],
+        indexes=["UserID", "StripePaymentIntentID", "StripeInvoiceID", "StripeCustomerID", "StripeCreatedAt"],
     )
 
 
@@ -286,9 +287,7 @@ def _create_billing_events() -> None:
         "IX_BillingEvents_IdempotencyKey",
         "BillingEvents",
         ["IdempotencyKey"],
-        mssql_where=keyed,
-        postgresql_where=keyed,
-        sqlite_where=keyed,
+        **only_where(keyed),
     )
 
 

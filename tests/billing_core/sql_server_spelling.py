@@ -18,4 +18,4 @@ def default_on_sql_server(column: sa.Column[Any]) -> str | None:
     """Return its default as the specification writes it; None without one."""
     ddl = str(sa.schema.CreateColumn(column).compile(dialect=_DIALECT))
     _, _, default = ddl.partition(" DEFAULT ")
-    return default.replace("SYSUTCDATETIME()", "now") or None
+    return default.replace("sysutcdatetime()", "now") or None

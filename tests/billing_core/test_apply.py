@@ -12,6 +12,7 @@ from billing_core.kinds import SUBSCRIPTION
 from billing_core.links import Parents
 from billing_core.models import BillingEvent, Dispute, Invoice, PaymentMethod, Subscription
 from billing_core.ordering import Outcome
+from billing_core.owners import UnknownCustomers, link_customer
 from tests.building import detached, dispute, event, fact, invoice, moment, payment_method, state, subscription
 from tests.stores import Row, count, event_links, link, objects, outcomes, row
 
@@ -163,10 +164,11 @@ def test_event_of_a_customer_without_a_user_is_parked_with_its_reason(database: 
 
 
 def test_parked_event_is_applied_when_it_comes_again_after_linking(database: Database) -> None:
-    customer = "cus_9"
-    one = fact(subscription(customer=customer))
+    link(database, "cus_9", None)
+    one = fact(subscription(customer="cus_9"))
     assert apply(database, one).outcomes == {"evt_sub_1_0": Outcome.PARKED}
-    link(database, customer, 2)
+    with database.write() as session:
+        link_customer(session, "cus_9", 2)
     assert apply(database, replace(one, attempts=2)).outcomes == {"evt_sub_1_0": Outcome.APPLIED}
     assert count(database, BillingEvent) == 1
     progress = row(database, BillingEvent, stripe_event_id="evt_sub_1_0")
@@ -193,9 +195,16 @@ def test_dispute_of_nobody_is_kept_because_money_is_at_stake(database: Database)
 
 
 def test_owned_and_unowned_events_of_a_batch_do_not_disturb_each_other(database: Database) -> None:
+    link(database, "cus_9", None)
     applied = apply(database, fact(subscription()), fact(subscription("sub_9", customer="cus_9")))
     assert applied.outcomes == {"evt_sub_1_0": Outcome.APPLIED, "evt_sub_9_0": Outcome.PARKED}
     assert outcomes(database) == {"evt_sub_1_0": "applied", "evt_sub_9_0": "parked"}
+
+
+def test_event_of_a_customer_never_heard_of_writes_nothing(database: Database) -> None:
+    with pytest.raises(UnknownCustomers, match="cus_9"):
+        apply(database, fact(subscription()), fact(subscription("sub_9", customer="cus_9")))
+    assert (objects(database), outcomes(database)) == ({}, {})
 
 
 def test_nothing_to_apply_applies_nothing(database: Database) -> None:

@@ -20,7 +20,7 @@ def entry(outcome: Outcome = Outcome.APPLIED, **fields: Any) -> Entry:
 
 def record(database: Database, *entries: Entry) -> None:
     with database.write() as session:
-        audit.record(session, entries)
+        audit.record(session, entries, audit.on_record(session, [entry.fact.event.id for entry in entries]))
 
 
 def record_dead(database: Database, reason: str = "Poison", **columns: Any) -> None:
@@ -101,7 +101,7 @@ def test_settled_names_only_the_events_that_are_over(database: Database) -> None
     record(database, *entries)
     with database.read() as session:
         asked = [*(one.fact.event.id for one in entries), "evt_never_seen"]
-        assert audit.settled(session, asked) == {f"evt_{outcome}" for outcome in SETTLED}
+        assert audit.settled(audit.on_record(session, asked)) == {f"evt_{outcome}" for outcome in SETTLED}
 
 
 def test_dead_letter_has_reason_error_and_attempts(database: Database) -> None:

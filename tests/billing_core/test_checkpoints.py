@@ -37,7 +37,7 @@ def test_writers_of_a_new_name_at_once_leave_one_row(database: Database) -> None
     assert count(database, BillingCheckpoint) == 1
 
 
-def test_database_that_is_away_is_named(closed_port: int) -> None:
-    away = open_database(f"postgresql://postgres@127.0.0.1:{closed_port}/billing")
+def test_database_that_is_away_is_named(away_url: str) -> None:
+    away = open_database(away_url)
     with pytest.raises(DatabaseUnavailable):
         checkpoints.write(away, "gaps", {})

@@ -1,4 +1,5 @@
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from billing_core.database import create_engine_for
 from billing_core.dialects import JsonText, UtcDateTime, is_transient, is_unique_violation
-from tests.embedded.ports import free_port
 
 
 def test_naive_datetime_is_refused() -> None:
@@ -99,21 +100,21 @@ def test_sqlite_error_is_seen_through_sqlalchemys(file: Path) -> None:
     assert verdict(error) == "unique"
 
 
-Sessions = tuple[psycopg.Connection[Any], psycopg.Connection[Any]]
+Sessions = tuple[sa.Connection, sa.Connection]
 
 
 @pytest.fixture
-def sessions(postgres_url: str) -> Iterator[Sessions]:
-    url = postgres_url.replace("+psycopg", "")
-    # The first to look for a deadlock is its victim: the second one never looks.
-    with (
-        psycopg.connect(url, options="-c deadlock_timeout=20ms -c lock_timeout=5s") as one,
-        psycopg.connect(url, options="-c deadlock_timeout=60s -c lock_timeout=5s") as two,
-    ):
-        one.execute("CREATE TABLE t (k TEXT PRIMARY KEY, n INT NOT NULL)")
-        one.execute("INSERT INTO t VALUES ('a', 0), ('b', 0)")
+def sessions(server_database_url: str) -> Iterator[Sessions]:
+    url = sa.make_url(server_database_url)
+    if url.get_backend_name() == "postgresql":  # which would look for a deadlock after a second
+        url = url.update_query_dict({"options": "-c deadlock_timeout=20ms"})
+    engine = create_engine_for(url.render_as_string(hide_password=False), pool_size=2)
+    with engine.connect() as one, engine.connect() as two:
+        one.exec_driver_sql("CREATE TABLE t (k VARCHAR(9) NOT NULL PRIMARY KEY, n INT NOT NULL)")
+        one.exec_driver_sql("INSERT INTO t VALUES ('a', 0), ('b', 0)")
         one.commit()
         yield one, two
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -121,44 +122,67 @@ def sessions(postgres_url: str) -> Iterator[Sessions]:
     [
         ("INSERT INTO t VALUES ('a', 0)", "unique"),
         ("INSERT INTO t VALUES ('c', NULL)", "neither"),
-        ("SELEC 1", "neither"),
+        ("SELEC 1 FROM t", "neither"),
         ("SELECT * FROM absent", "transient"),
         ("SELECT absent FROM t", "transient"),
-        ("SELECT 1 / 0", "neither"),
-        ("SELECT pg_terminate_backend(pg_backend_pid())", "transient"),
-        ("SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(5)", "transient"),
+        ("SELECT n / 0 FROM t", "neither"),
     ],
 )
-def test_postgresql_statement_error(sessions: Sessions, statement: Any, expected: str) -> None:
+def test_servers_statement_error(sessions: Sessions, statement: str, expected: str) -> None:
     one, _ = sessions
-    assert verdict(failure(lambda: one.execute(statement))) == expected
+    assert verdict(failure(lambda: one.exec_driver_sql(statement).all())) == expected
 
 
-def test_postgresql_deadlock_is_transient(sessions: Sessions) -> None:
+def test_deadlock_is_transient(sessions: Sessions) -> None:
     one, two = sessions
-    one.execute("UPDATE t SET n = 1 WHERE k = 'a'")
-    two.execute("UPDATE t SET n = 2 WHERE k = 'b'")
+    one.exec_driver_sql("UPDATE t SET n = 1 WHERE k = 'a'")
+    two.exec_driver_sql("UPDATE t SET n = 2 WHERE k = 'b'")
+
+    def go_on(connection: sa.Connection, key: str) -> DBAPIError | None:
+        try:
+            connection.exec_driver_sql(f"UPDATE t SET n = 3 WHERE k = '{key}'")
+        except DBAPIError as error:
+            connection.rollback()
+            return error
+        return None
+
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(two.execute, "UPDATE t SET n = 2 WHERE k = 'a'")
-        error = failure(lambda: [one.execute("UPDATE t SET n = 1 WHERE k = 'b'"), one.execute("SELECT 1")])
-        one.rollback()
-        waiting.result(10)
-    assert isinstance(error, psycopg.errors.DeadlockDetected)
+        waiting = pool.submit(go_on, two, "a")
+        time.sleep(0.2)
+        (error,) = filter(None, (go_on(one, "b"), waiting.result(10)))
+    assert "deadlock" in str(error.orig)
     assert verdict(error) == "transient"
 
 
-def test_postgresql_serialization_failure_is_transient(sessions: Sessions) -> None:
-    one, two = sessions
-    one.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    one.execute("SELECT * FROM t")
-    two.execute("UPDATE t SET n = 2")
-    two.commit()
-    assert verdict(failure(lambda: one.execute("UPDATE t SET n = 1"))) == "transient"
+def test_server_that_is_away_is_transient(away_url: str) -> None:
+    assert verdict(failure(create_engine_for(away_url, pool_size=1).connect)) == "transient"
 
 
-def test_postgresql_that_is_away_is_transient() -> None:
-    url = f"postgresql://postgres@127.0.0.1:{free_port()}/postgres"
-    assert verdict(failure(lambda: psycopg.connect(url, connect_timeout=2))) == "transient"
+@pytest.fixture
+def connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+        "SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(5)",
+    ],
+)
+def test_what_ends_a_statement_of_postgresql_is_transient(connection: psycopg.Connection[Any], statement: Any) -> None:
+    assert verdict(failure(lambda: connection.execute(statement))) == "transient"
+
+
+def test_postgresql_serialization_failure_is_transient(postgres_url: str, connection: psycopg.Connection[Any]) -> None:
+    connection.execute("CREATE TABLE t AS SELECT 1 AS n")
+    connection.commit()
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    connection.execute("SELECT * FROM t")
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as other:
+        other.execute("UPDATE t SET n = 2")
+    assert verdict(failure(lambda: connection.execute("UPDATE t SET n = 3"))) == "transient"
 
 
 def test_connection_that_sqlalchemy_gave_up_is_transient() -> None:

@@ -49,6 +49,7 @@ def found(database: Database, **conditions: Any) -> list[str]:
         ({"reason": "100 %"}, ["evt_1"]),
         ({"reason": "%"}, ["evt_1"]),
         ({"reason": "_"}, ["evt_3"]),
+        ({"reason": "[sic]"}, ["evt_1"]),
         ({"reason": "' OR 1=1 --"}, []),
     ],
     ids=str,
@@ -59,7 +60,7 @@ def test_selection_is_all_its_conditions_together(
     store(
         database,
         {},
-        {"outcome": "dead", "event_type": "refund.failed", "reason": "100 % broken"},
+        {"outcome": "dead", "event_type": "refund.failed", "reason": "100 % broken [sic]"},
         {"event_type": "refund.failed"},
         {"outcome": "dead", "reason": "no customer cus_1"},
     )

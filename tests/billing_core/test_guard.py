@@ -81,10 +81,10 @@ def test_nothing_to_write_writes_nothing(database: Database) -> None:
 
 
 @pytest.fixture
-def counting_no_batches(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+def counting_no_batches(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A database whose driver, like pyodbc, cannot say how many rows a batch of statements changed."""
-    monkeypatch.setattr(sqlite.engine.dialect, "supports_sane_multi_rowcount", False)
-    return sqlite
+    monkeypatch.setattr(any_database.engine.dialect, "supports_sane_multi_rowcount", False)
+    return any_database
 
 
 def test_guard_holds_on_a_driver_that_counts_no_batches(counting_no_batches: Database) -> None:

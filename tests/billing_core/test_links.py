@@ -176,66 +176,70 @@ def uncommitted(database: Database, first: Fact) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("first", "second"), [(SUBSCRIBED, INVOICED), (INVOICED, SUBSCRIBED)], ids=["parent", "child"])
-def test_parent_and_child_that_do_not_see_each_other_are_linked(postgres: Database, first: Fact, second: Fact) -> None:
-    with uncommitted(postgres, first):
-        Processor(postgres, charged()).process([second])
-        assert links_missing(postgres)
-    assert links_of(postgres, "in_1")["subscription_id"] == "sub_1"
-    assert event_links(postgres)["evt_in_1_2"] == INVOICE_LINKS
+def test_parent_and_child_that_do_not_see_each_other_are_linked(
+    server_database: Database, first: Fact, second: Fact
+) -> None:
+    with uncommitted(server_database, first):
+        Processor(server_database, charged()).process([second])
+        assert links_missing(server_database)
+    assert links_of(server_database, "in_1")["subscription_id"] == "sub_1"
+    assert event_links(server_database)["evt_in_1_2"] == INVOICE_LINKS
 
 
 @pytest.mark.parametrize(("first", "second"), [(INVOICED, DISPUTED), (DISPUTED, INVOICED)], ids=["parent", "child"])
 def test_invoice_and_dispute_that_do_not_see_each_other_are_linked(
-    postgres: Database, first: Fact, second: Fact
+    server_database: Database, first: Fact, second: Fact
 ) -> None:
-    Processor(postgres, charged()).process([SUBSCRIBED])
-    with uncommitted(postgres, first):
-        Processor(postgres, charged()).process([second])
-    assert links_of(postgres, "du_1") == INVOICE_LINKS
-    assert event_links(postgres)["evt_du_1_3"] == INVOICE_LINKS
+    Processor(server_database, charged()).process([SUBSCRIBED])
+    with uncommitted(server_database, first):
+        Processor(server_database, charged()).process([second])
+    assert links_of(server_database, "du_1") == INVOICE_LINKS
+    assert event_links(server_database)["evt_du_1_3"] == INVOICE_LINKS
 
 
-def test_dispute_that_does_not_see_its_invoice_being_adopted_is_linked(postgres: Database) -> None:
+def test_dispute_that_does_not_see_its_invoice_being_adopted_is_linked(server_database: Database) -> None:
     """The invoice was here, but its subscription was not yet when the dispute looked."""
-    Processor(postgres, charged()).process([INVOICED])
-    with uncommitted(postgres, SUBSCRIBED):
-        Processor(postgres, charged()).process([DISPUTED])
-    assert links_of(postgres, "du_1") == INVOICE_LINKS
-    assert event_links(postgres)["evt_du_1_3"] == INVOICE_LINKS
+    Processor(server_database, charged()).process([INVOICED])
+    with uncommitted(server_database, SUBSCRIBED):
+        Processor(server_database, charged()).process([DISPUTED])
+    assert links_of(server_database, "du_1") == INVOICE_LINKS
+    assert event_links(server_database)["evt_du_1_3"] == INVOICE_LINKS
 
 
-def test_stale_event_that_does_not_see_the_adoption_is_linked(postgres: Database) -> None:
+def test_stale_event_that_does_not_see_the_adoption_is_linked(server_database: Database) -> None:
     """It leaves the invoice's row alone, so that the row is linked and only the event is not."""
-    Processor(postgres, charged()).process([INVOICED])
-    with uncommitted(postgres, SUBSCRIBED):
-        Processor(postgres, charged()).process([fact(invoice(status="open"), at=1)])
-    assert event_links(postgres)["evt_in_1_1"] == INVOICE_LINKS
+    Processor(server_database, charged()).process([INVOICED])
+    with uncommitted(server_database, SUBSCRIBED):
+        Processor(server_database, charged()).process([fact(invoice(status="open"), at=1)])
+    assert event_links(server_database)["evt_in_1_1"] == INVOICE_LINKS
 
 
-def test_newer_event_that_waits_for_the_adoption_does_not_undo_it(postgres: Database) -> None:
+def test_newer_event_that_waits_for_the_adoption_does_not_undo_it(server_database: Database) -> None:
     """It read the invoice's row before the adoption and writes after it."""
-    Processor(postgres, charged()).process([INVOICED])
-    later = threading.Thread(target=Processor(postgres, charged()).process, args=[[fact(invoice(number="B"), at=9)]])
-    with uncommitted(postgres, SUBSCRIBED):
+    Processor(server_database, charged()).process([INVOICED])
+    later = threading.Thread(
+        target=Processor(server_database, charged()).process, args=[[fact(invoice(number="B"), at=9)]]
+    )
+    with uncommitted(server_database, SUBSCRIBED):
         later.start()
-        wait_for_lock(postgres)
+        wait_for_lock(server_database)
     later.join(20)
-    assert links_of(postgres, "in_1")["subscription_id"] == "sub_1"
-    assert event_links(postgres)["evt_in_1_9"] == INVOICE_LINKS
+    assert links_of(server_database, "in_1")["subscription_id"] == "sub_1"
+    assert event_links(server_database)["evt_in_1_9"] == INVOICE_LINKS
 
 
-def test_tie_that_waits_for_the_adoption_does_not_undo_it(postgres: Database) -> None:
-    Processor(postgres, charged()).process([INVOICED])
+def test_tie_that_waits_for_the_adoption_does_not_undo_it(server_database: Database) -> None:
+    Processor(server_database, charged()).process([INVOICED])
     stripe = charged()
     stripe.holds("/v1/invoices/in_1", invoice(number="B"))
-    tied = Processor(postgres, stripe)
+    tied = Processor(server_database, stripe)
     later = threading.Thread(target=tied.process, args=[[fact(invoice(number="B"), at=2, id="evt_tied")]])
-    with uncommitted(postgres, SUBSCRIBED):
+    with uncommitted(server_database, SUBSCRIBED):
         later.start()
-        wait_for_lock(postgres)
+        wait_for_lock(server_database)
     later.join(20)
-    assert links_of(postgres, "in_1")["subscription_id"] == "sub_1"
-    assert event_links(postgres)["evt_tied"] == INVOICE_LINKS
+    assert links_of(server_database, "in_1")["subscription_id"] == "sub_1"
+    assert event_links(server_database)["evt_tied"] == INVOICE_LINKS
 
 
 def links_missing(database: Database) -> bool:

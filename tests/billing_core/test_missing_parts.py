@@ -4,10 +4,12 @@ import pytest
 
 from billing_core.database import Database
 from billing_core.errors import StripeUnavailable
+from billing_core.guard import look_up
+from billing_core.kinds import KIND_OF
 from billing_core.missing_parts import as_fetched, complete, complete_from
 from billing_core.ordering import State
 from billing_core.process import Processor
-from billing_core.records import DisputeRecord, PaymentMethodRecord
+from billing_core.records import DisputeRecord, PaymentMethodRecord, Record
 from billing_core.shapes import dispute_record, invoice_record, payment_method_record
 from tests.building import Json, detached, dispute, fact, invoice, moment, payment_method, record
 from tests.scripted_stripe import ScriptedStripe, down
@@ -20,8 +22,13 @@ def stripe(database: Database) -> ScriptedStripe:
     return ScriptedStripe(watched=database)
 
 
+def look_and_complete(database: Database, stripe: ScriptedStripe, told: Record) -> Record:
+    kind = KIND_OF[type(told)]
+    return complete(stripe, look_up(database, kind, kind.stripe_id(told)).record, told)
+
+
 def completed(database: Database, stripe: ScriptedStripe, obj: Json) -> DisputeRecord:
-    found = complete(database, stripe, dispute_record(obj))
+    found = look_and_complete(database, stripe, dispute_record(obj))
     assert isinstance(found, DisputeRecord)
     return found
 
@@ -79,19 +86,19 @@ def test_known_dispute_is_completed_from_our_row(database: Database, stripe: Scr
 
 def test_detached_payment_method_is_completed_from_our_row(database: Database, stripe: ScriptedStripe) -> None:
     Processor(database, stripe).process([fact(payment_method())])
-    found = complete(database, stripe, payment_method_record(payment_method(customer=None), moment(9)))
+    found = look_and_complete(database, stripe, payment_method_record(payment_method(customer=None), moment(9)))
     assert found.stripe_customer_id == "cus_1"
     assert stripe.asked == []
 
 
 def test_unknown_detached_payment_method_stays_without_a_customer(database: Database, stripe: ScriptedStripe) -> None:
     gone = payment_method_record(payment_method(id="pm_9", customer=None), moment(9))
-    assert complete(database, stripe, gone) == gone
+    assert look_and_complete(database, stripe, gone) == gone
 
 
-def test_complete_record_stays_as_it_is(database: Database, stripe: ScriptedStripe) -> None:
+def test_complete_record_stays_as_it_is(stripe: ScriptedStripe) -> None:
     for whole in (record(), invoice_record(invoice()), payment_method_record(payment_method())):
-        assert complete(database, stripe, whole) is whole
+        assert complete(stripe, None, whole) is whole
 
 
 def test_what_the_new_record_says_itself_wins() -> None:

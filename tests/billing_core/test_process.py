@@ -309,8 +309,8 @@ def test_no_connection_is_held_while_stripe_is_asked(
 # --- the database's moods
 
 
-def test_database_that_is_away_is_said_to_be(closed_port: int) -> None:
-    away = open_database(f"postgresql://postgres@127.0.0.1:{closed_port}/billing")
+def test_database_that_is_away_is_said_to_be(away_url: str) -> None:
+    away = open_database(away_url)
     with pytest.raises(DatabaseUnavailable):
         Processor(away, ScriptedStripe()).process([fact(subscription()), fact(dispute())])
 

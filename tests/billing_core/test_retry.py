@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from billing_core.database import Database
 from billing_core.errors import DatabaseUnavailable, RaceLost, StripeUnavailable
@@ -55,14 +55,14 @@ def test_row_that_somebody_else_inserted_first_is_a_lost_race(database: Database
     assert SECRET not in str(error.value)
 
 
-def test_database_that_does_not_answer_is_unavailable(closed_port: int) -> None:
-    away = open_database(f"postgresql://postgres@127.0.0.1:{closed_port}/billing")
+def test_database_that_does_not_answer_is_unavailable(away_url: str) -> None:
+    away = open_database(away_url)
     with pytest.raises(DatabaseUnavailable, match="OperationalError"), named_database_errors(), away.read() as session:
         session.execute(sa.text("SELECT 1"))
 
 
-def test_what_no_retry_would_mend_stays_as_it_is(postgres: Database) -> None:
-    with pytest.raises(DataError), named_database_errors(), postgres.write() as session:
+def test_what_no_retry_would_mend_stays_as_it_is(server_database: Database) -> None:
+    with pytest.raises(DBAPIError), named_database_errors(), server_database.write() as session:
         session.execute(sa.text("SELECT CAST('x' AS INTEGER)"))
 
 
@@ -71,22 +71,25 @@ def test_error_outside_the_database_passes_through() -> None:
         raise sqlite3.DatabaseError
 
 
-def test_deadlock_is_retried_until_both_sides_are_done(postgres: Database) -> None:
-    processor = Processor(postgres, ScriptedStripe())
+# The other side is the victim: on PostgreSQL who looks first, after the default of a second.
+NO_VICTIM = {"postgresql": "SET LOCAL deadlock_timeout = '60s'", "mssql": "SET DEADLOCK_PRIORITY HIGH"}
+
+
+def test_deadlock_is_retried_until_both_sides_are_done(server_database: Database) -> None:
+    processor = Processor(server_database, ScriptedStripe())
     processor.process([fact(subscription(one), at=0) for one in ("sub_1", "sub_2")])
     lock = sa.update(Subscription).values(quantity=9)
     news = [fact(subscription(one, status="past_due"), at=9) for one in ("sub_1", "sub_2")]
-    with postgres.engine.begin() as rival:
-        # The other side looks first, after the default of a second, and is the victim.
-        rival.execute(sa.text("SET LOCAL deadlock_timeout = '60s'"))
+    with server_database.engine.begin() as rival:
+        rival.execute(sa.text(NO_VICTIM[server_database.engine.dialect.name]))
         rival.execute(lock.where(Subscription.stripe_subscription_id == "sub_2"))
         thread = threading.Thread(target=processor.process, args=[news])
         thread.start()
-        wait_for_lock(postgres)
+        wait_for_lock(server_database)
         rival.execute(lock.where(Subscription.stripe_subscription_id == "sub_1"))
     thread.join(30)
-    assert row(postgres, Subscription, stripe_subscription_id="sub_1").status == "past_due"
-    assert set(outcomes(postgres).values()) == {"applied"}
+    assert row(server_database, Subscription, stripe_subscription_id="sub_1").status == "past_due"
+    assert set(outcomes(server_database).values()) == {"applied"}
 
 
 def test_countdown_grows_with_jitter_up_to_its_limit() -> None:

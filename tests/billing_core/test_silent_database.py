@@ -9,7 +9,7 @@ from billing_core.database import Database, create_engine_for
 from billing_core.dialects import impatience, prepare_migration
 from billing_core.errors import DatabaseUnavailable
 from billing_core.retry import named_database_errors
-from tests.chaos.proxy import TcpProxy
+from tests.chaos.proxy import proxied
 
 SOON = 0.5  # s
 
@@ -18,9 +18,8 @@ def test_silent_connection_counts_as_lost_and_the_next_one_works(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(impatience, "ANSWER_SECONDS", SOON)
-    url = sa.make_url(postgres_url)
-    with TcpProxy(lambda: url.port or 0) as proxy:
-        database = Database(create_engine_for(url.set(port=proxy.port).render_as_string(), pool_size=1))
+    with proxied(postgres_url) as (url, proxy):
+        database = Database(create_engine_for(url, pool_size=1))
         with database.read() as session:
             session.execute(sa.text("SELECT 1"))
             assert proxy.freeze() == 1

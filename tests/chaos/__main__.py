@@ -14,9 +14,11 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
+from tests.chaos.database import DATABASES
 from tests.chaos.faults import FAULTS, CannotStrike, Missed
 from tests.chaos.round import strike
 from tests.chaos.stage import Stage
+from tests.sql_server import KIND
 
 # Comparing everything takes longer with every event, and a year of them proves no more than a day.
 ROUNDS_ON_ONE_STAGE = 12
@@ -33,7 +35,7 @@ def main() -> int:
         return 2
     print(f"seed={options.seed}", flush=True)
     random = Random(options.seed)
-    chaos = Chaos(random, options.lasting, options.without)
+    chaos = Chaos(random, options.database, options.lasting, options.without)
     with chaos:
         for name in random.choices(chosen, k=options.count) if options.count else chosen:
             chaos.round(name)
@@ -44,8 +46,8 @@ def main() -> int:
 class Chaos:
     """Rounds on one stage after the other, and what came of them."""
 
-    def __init__(self, random: Random, lasting: float, without: str | None) -> None:
-        self._random, self._lasting, self._without = random, lasting, without
+    def __init__(self, random: Random, database: str, lasting: float, without: str | None) -> None:
+        self._random, self._database, self._lasting, self._without = random, database, lasting, without
         self._stack = ExitStack()
         self._stage: Stage | None = None
         self._left = 0
@@ -102,7 +104,8 @@ class Chaos:
             self._stack.close()
             self._logs = Path(tempfile.mkdtemp(prefix="chaos-"))
             self._stack.callback(self._remove, self._logs)
-            stage = Stage(self._logs, self._random, lasting=self._lasting, without=self._without)
+            database = DATABASES[self._database]()
+            stage = Stage(self._logs, self._random, database, lasting=self._lasting, without=self._without)
             self._stage = self._stack.enter_context(stage)
             self._left = ROUNDS_ON_ONE_STAGE
         return self._stage
@@ -113,6 +116,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=0, help="so many at random; without it: each fault once")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--faults", default="*", help="names or patterns, with commas: kill.*,stop.redis")
+    parser.add_argument(
+        "--database", choices=DATABASES, default=[*DATABASES][bool(KIND)], help="mssql, if TEST_MSSQL_URL is set"
+    )
     parser.add_argument("--lasting", type=float, default=30, help="seconds of a fault that is not over at once")
     parser.add_argument("--without", help="a protection to take away, to see the suite fail")
     return parser.parse_args()

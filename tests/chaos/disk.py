@@ -17,7 +17,13 @@ class CannotMount(Exception):
 
 
 class SmallDisk:
-    """A tmpfs over a directory. `fill` shrinks it to what it holds, `empty` lets it grow again."""
+    """A tmpfs over a directory. `fill` shrinks it to what it holds, `empty` lets it grow again.
+
+    Where nobody may mount one, it is the directory alone.
+    """
+
+    cannot_fill: str | None = None
+    """Why it cannot be full here, if so."""
 
     def __init__(self, directory: Path, account: Account | None = None) -> None:
         self.directory = directory
@@ -29,12 +35,13 @@ class SmallDisk:
         options = f"size={ROOMY},mode=0700,uid={uid},gid={gid}"
         done = _mount("-t", "tmpfs", "-o", options, "tmpfs", str(self.directory))
         if done.returncode != 0:
-            raise CannotMount(done.stderr.strip())
+            self.cannot_fill = done.stderr.strip()
         return self
 
     def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
-        self.directory.rmdir()
+        if self.cannot_fill is None:
+            subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
+            self.directory.rmdir()
 
     def fill(self) -> None:
         """Leave no byte: a write that needs more fails with ENOSPC."""

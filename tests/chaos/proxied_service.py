@@ -1,13 +1,15 @@
 """The service in its test build, with two workers, behind a proxy for each of its connections."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy import make_url
 
+from tests.chaos.database import ChaosDatabase
 from tests.chaos.proxy import TcpProxy
 from tests.embedded.server_process import ServerProcess
+from tests.sql_server import moved, with_password
 from tests.system.mortal.processes import MortalBeat, MortalWeb, MortalWorker
 from tests.system.service import Service
 
@@ -30,18 +32,16 @@ FAST = {
 
 
 class ProxiedService(Service):
-    """Endpoint, two workers and beat; `proxies` lead to Redis, PostgreSQL, Stripe and the endpoint."""
+    """Endpoint, two workers and beat; `proxies` lead to Redis, the database, Stripe and the endpoint."""
 
-    def __init__(self, directory: Path, database_url: str, stripe_url: str, settings: Mapping[str, str]) -> None:
-        super().__init__(directory, database_url, {**FAST, **settings})
-        ports = {name: make_url(url).port or 0 for name, url in (("postgres", database_url), ("stripe", stripe_url))}
-        targets: dict[str, Callable[[], int]] = {
-            "redis": lambda: self.redis.port,
-            "postgres": lambda: ports["postgres"],
-            "stripe": lambda: ports["stripe"],
-            "web": lambda: self.web.port,
+    def __init__(self, directory: Path, database: ChaosDatabase, stripe_url: str, settings: Mapping[str, str]) -> None:
+        super().__init__(directory, database.url, {**FAST, **settings})
+        self._own_proxies = {
+            "redis": TcpProxy(lambda: self.redis.port),
+            "stripe": TcpProxy(lambda: make_url(stripe_url).port or 0),
+            "web": TcpProxy(lambda: self.web.port),
         }
-        self.proxies = {name: TcpProxy(target) for name, target in targets.items()}
+        self.proxies = {"database": database.proxy, **self._own_proxies}
 
     @property
     def processes(self) -> dict[str, ServerProcess]:
@@ -53,15 +53,15 @@ class ProxiedService(Service):
         return f"http://127.0.0.1:{self.proxies['web'].port}/webhooks/stripe"
 
     def _addresses(self) -> dict[str, str]:
-        database = make_url(self.database_url).set(port=self.proxies["postgres"].port)
+        database = moved(make_url(self.database_url), "127.0.0.1", self.proxies["database"].port)
         return {
             "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}/0",
-            "DATABASE_URL": database.render_as_string(hide_password=False),
+            "DATABASE_URL": with_password(database),
             "STRIPE_API_BASE": f"http://127.0.0.1:{self.proxies['stripe'].port}",
         }
 
     def _start(self, stack: ExitStack, environment: Mapping[str, str]) -> None:
-        for proxy in self.proxies.values():
+        for proxy in self._own_proxies.values():
             stack.enter_context(proxy)
         self.web = stack.enter_context(MortalWeb(self._folder("web"), environment=environment))
         self.worker = stack.enter_context(MortalWorker(self._folder("worker"), environment=environment))

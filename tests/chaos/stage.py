@@ -10,18 +10,15 @@ from random import Random
 from typing import Self
 
 import psutil
-import psycopg
 import sqlalchemy as sa
 
 from billing_core.models import User
 from billing_core.owners import link_customer
-from tests.chaos.disk import CannotMount, SmallDisk
+from tests.chaos.database import ChaosDatabase, Struck
+from tests.chaos.disk import SmallDisk
 from tests.chaos.life import Life, users
 from tests.chaos.proxied_service import ProxiedService
 from tests.convergence.history import USERS
-from tests.embedded.postgres_program import account_for_postgres, make_directory
-from tests.embedded.postgres_server import PostgresServer
-from tests.embedded.server_process import ServerProcess
 from tests.fake_stripe import DeliveryOptions, FakeStripe
 from tests.system.mortal.order import Order
 from tests.system.mortal.protections import STATEMENTS, environment_without
@@ -39,23 +36,23 @@ class Stage:
     service: ProxiedService
     fake: FakeStripe
     life: Life
-    cannot_fill: str | None = None
-    """Why disks cannot be full here, if so."""
 
-    def __init__(self, directory: Path, random: Random, *, lasting: float, without: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, random: Random, database: ChaosDatabase, *, lasting: float, without: str | None = None
+    ) -> None:
         """Set up.
 
         Args:
             directory: for logs and data.
             random: what chance decides.
+            database: under the service; it lives as long as the stage.
             lasting: seconds of a fault that is not over at once.
             without: a protection to take away from the service.
         """
         self.random = random
         self.lasting = lasting
         self.order = Order(directory)
-        self.postgres = PostgresServer()
-        self.postgres_disk = SmallDisk(make_directory(account_for_postgres()), account_for_postgres())
+        self.database = database
         self.redis_disk = SmallDisk(directory / "redis")
         self.linked: dict[str, int] = {}
         self._directory = directory
@@ -67,13 +64,12 @@ class Stage:
         with ExitStack() as stack:
             # A process ends with the thread that started it, so these live as long as the stage.
             self._starters = stack.enter_context(ThreadPoolExecutor())
-            self._mount(stack, self.postgres_disk)
-            stack.enter_context(self.postgres)
+            stack.enter_context(self.database)
             delivery = DeliveryOptions(retry_on_real_time=True, retry_schedule=RETRIES, timeout=3.0)
             seed = self.random.getrandbits(32)
             self.fake = stack.enter_context(FakeStripe(seed=seed, start=time.time(), delivery=delivery))
-            self.service = ProxiedService(self._directory, self._create_database(), self.fake.url, self._settings())
-            self._mount(stack, self.redis_disk)
+            self.service = ProxiedService(self._directory, self.database, self.fake.url, self._settings())
+            stack.enter_context(self.redis_disk)
             stack.enter_context(self.service)
             self._begin()
             self._stack = stack.pop_all()
@@ -83,20 +79,20 @@ class Stage:
         self._stack.close()
 
     @property
-    def processes(self) -> dict[str, ServerProcess]:
+    def processes(self) -> dict[str, Struck]:
         """Everything that can be killed, by name."""
-        return {"redis": self.service.redis, "postgres": self.postgres, **self.service.processes}
+        return {"redis": self.service.redis, "database": self.database.server, **self.service.processes}
 
     @property
-    def workers(self) -> list[ServerProcess]:
+    def workers(self) -> list[Struck]:
         """Both of them."""
         return [self.processes[name] for name in ("worker", "second_worker")]
 
     def revive(self) -> None:
         """Do a supervisor's work: start what is not running, the servers first and then all at once."""
-        for process in (self.service.redis, self.postgres):
-            if not process.running:
-                process.start()
+        for server in (self.service.redis, self.database.server):
+            if not server.running:
+                server.start()
         gone = [process for process in self.service.processes.values() if not process.running]
         list(self._starters.map(lambda process: process.start(), gone))
 
@@ -116,13 +112,6 @@ class Stage:
         for worker in self.workers:
             worker.resume()
 
-    @contextmanager
-    def stopped_database_writes(self, table: str) -> Iterator[None]:
-        """Let whoever writes to a table wait for the block's end; who reads does not."""
-        with psycopg.connect(self.postgres.url("billing").replace("+psycopg", "")) as connection:
-            connection.execute(f'LOCK TABLE "{table}" IN SHARE MODE'.encode())
-            yield
-
     def link_strangers(self) -> None:
         """Link by hand the customers whom Stripe does not name."""
         for customer in self.life.history.unnamed:
@@ -141,15 +130,6 @@ class Stage:
         stripe = {"STRIPE_SECRET_KEY": self.fake.api_key, "BILLING_DEFAULT_PRICE": self.fake.price}
         return stripe | self.order.environment | self._mark | environment_without(self._without)
 
-    def _create_database(self) -> str:
-        """Make the database on its small disk, if there is one."""
-        url = self.postgres.create_database("billing")
-        if self.cannot_fill is None:
-            with psycopg.connect(self.postgres.url().replace("+psycopg", ""), autocommit=True) as connection:
-                connection.execute(f"CREATE TABLESPACE small LOCATION '{self.postgres_disk.directory}'".encode())
-                connection.execute("ALTER DATABASE billing SET TABLESPACE small")
-        return url
-
     def _begin(self) -> None:
         with self.service.database.write() as session:
             session.execute(sa.insert(User), [{"user_id": user} for user in users()])
@@ -157,12 +137,6 @@ class Stage:
                 session.execute(sa.text(statement))
         self.fake.add_endpoint(self.service.webhook_url, secret=WEBHOOK_SECRET, events=["*"])
         self.life = Life(self.random, self.fake, self.service.redis.url)
-
-    def _mount(self, stack: ExitStack, disk: SmallDisk) -> None:
-        try:
-            stack.enter_context(disk)
-        except CannotMount as error:
-            self.cannot_fill = str(error)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
+from tests.chaos.database import DATABASES
 from tests.chaos.faults import FAULTS, CannotStrike
 from tests.chaos.round import RECOVERY, strike
 from tests.chaos.stage import Stage
+from tests.kinds import SERVERS
 
 LASTING = 2.0  # s
 QUICK = (
@@ -25,12 +27,12 @@ QUICK = (
 )
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="module", params=SERVERS)
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One for all: starting it takes longer than most faults."""
     seed = int(os.environ.get("SEED", "1"))
     directory: Path = tmp_path_factory.mktemp("chaos")
-    with Stage(directory, Random(seed), lasting=LASTING) as stage:
+    with Stage(directory, Random(seed), DATABASES[request.param](), lasting=LASTING) as stage:
         yield stage
     assert stage.leaked() == []
 

@@ -1,4 +1,4 @@
-"""The proxy of the half-open faults does what they rest on."""
+"""The proxy of the faults that happen to connections does what they rest on."""
 
 import socket
 from collections.abc import Iterator
@@ -47,3 +47,30 @@ def test_connection_is_cut_at_once_where_nobody_listens() -> None:
     nobody = free_port()
     with TcpProxy(lambda: nobody) as proxy, connected(proxy) as connection:
         assert connection.recv(100) == b""
+
+
+def test_refusing_proxy_cuts_what_is_open_and_what_comes_until_it_accepts(proxy: TcpProxy) -> None:
+    with connected(proxy) as before:
+        assert answer(before) == PONG
+        proxy.refuse()
+        assert before.recv(100) == b""
+        with connected(proxy) as meanwhile:
+            assert meanwhile.recv(100) == b""
+        proxy.accept()
+        with connected(proxy) as after:
+            assert answer(after) == PONG
+
+
+def test_proxy_that_stood_still_forwards_what_was_sent_meanwhile(proxy: TcpProxy) -> None:
+    with connected(proxy) as before:
+        assert answer(before) == PONG
+        proxy.stand_still()
+        with connected(proxy) as meanwhile:
+            for connection in (before, meanwhile):
+                connection.sendall(PING)
+            before.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                before.recv(100)
+            proxy.go_on()
+            before.settimeout(5)
+            assert [connection.recv(100) for connection in (before, meanwhile)] == [PONG, PONG]

@@ -1,9 +1,11 @@
-"""`make soak SECONDS=N`: trials until the time is up, from a printed seed, on SQLite and PostgreSQL in turn."""
+"""`make soak SECONDS=N`: trials until the time is up, from a printed seed, on each kind of database in turn."""
 
 import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -11,6 +13,8 @@ import migrations
 from billing_core.database import Database, create_engine_for
 from tests.convergence.trial import run_trial
 from tests.embedded.postgres_server import PostgresServer
+from tests.sql_server import KIND, given_url
+from tests.sql_server.databases import databases_at
 
 STEPS = 40
 
@@ -22,9 +26,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     print(f"seed={options.seed}", flush=True)
-    with PostgresServer() as server, tempfile.TemporaryDirectory() as folder:
-        urls = [f"sqlite:///{Path(folder) / 'soak.db'}", server.create_database("soak")]
-        return _soak([_opened(url) for url in urls], options.seed, time.monotonic() + options.seconds)
+    with ExitStack() as stack:
+        databases = [_opened(url) for url in _urls(stack)]
+        try:
+            return _soak(databases, options.seed, time.monotonic() + options.seconds)
+        finally:
+            for database in databases:
+                database.dispose()
+
+
+def _urls(stack: ExitStack) -> Iterator[str]:
+    yield f"sqlite:///{Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'soak.db'}"
+    yield stack.enter_context(PostgresServer()).create_database("soak")
+    if KIND:
+        sql_server = stack.enter_context(databases_at(given_url()))
+        yield stack.enter_context(sql_server.empty())
 
 
 def _soak(databases: list[Database], seed: int, deadline: float) -> int:

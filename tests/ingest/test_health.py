@@ -1,8 +1,6 @@
 import asyncio
-import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ResponseError
 
-import migrations
+from billing_core.database import Database
 from billing_core.doctor.redis_server import DURABLE
 from config.settings import Settings
 from ingest import health
@@ -21,16 +19,9 @@ from tests.ingest.deliveries import opened, settings_for
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "billing.db"
-    migrations.upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def database_url(migrated: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'billing.db')}"
+def database_url(any_database: Database) -> str:
+    return any_database.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -44,8 +35,8 @@ async def readiness(settings: Settings) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
-async def test_process_lives_whatever_is_away(sqlite_url: str) -> None:
-    settings = settings_for(f"redis://127.0.0.1:{free_port()}/0", database_url=nowhere())
+async def test_process_lives_whatever_is_away(away_url: str) -> None:
+    settings = settings_for(f"redis://127.0.0.1:{free_port()}/0", database_url=away_url)
     async with opened(settings) as client:
         answer = await client.get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"alive": True})
@@ -120,18 +111,14 @@ async def test_redis_that_stands_still_is_not_ready(
     assert (status, answer["redis"]) == (503, "away: TimeoutError; check REDIS_URL and the server")
 
 
-async def test_database_without_our_schema_is_not_ready(redis_url: str, sqlite_url: str) -> None:
-    status, answer = await readiness(settings_for(redis_url, database_url=sqlite_url))
+async def test_database_without_our_schema_is_not_ready(redis_url: str, any_database_url: str) -> None:
+    status, answer = await readiness(settings_for(redis_url, database_url=any_database_url))
     assert (status, answer["redis"]) == (503, "ok")
     assert answer["database"].startswith("not migrated: at None, needs 004")
 
 
-def nowhere() -> str:
-    return f"postgresql+psycopg://billing:5f0aZq@127.0.0.1:{free_port()}/billing"
-
-
-async def test_database_that_is_away_leaves_the_endpoint_ready(redis_url: str) -> None:
-    status, answer = await readiness(settings_for(redis_url, database_url=nowhere()))
+async def test_database_that_is_away_leaves_the_endpoint_ready(redis_url: str, away_url: str) -> None:
+    status, answer = await readiness(settings_for(redis_url, database_url=away_url))
     assert (status, answer) == (
         200,
         {"ready": True, "redis": "ok", "database": "away: OperationalError; events are stored meanwhile"},

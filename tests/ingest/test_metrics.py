@@ -22,8 +22,9 @@ async def scraped(settings: Settings) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-async def test_what_waits_and_who_lives_is_told(settings: Settings) -> None:
-    migrations.upgrade(settings.database_url)
+async def test_what_waits_and_who_lives_is_told(redis_url: str, any_database_url: str) -> None:
+    migrations.upgrade(any_database_url)
+    settings = settings_for(redis_url, database_url=any_database_url)
     with redis.Redis.from_url(settings.redis_url) as connection:
         Heartbeats(connection, settings.queue_prefix).beat(Role.WORKER, ["stripe.invoice"])
     async with opened(settings) as client:
@@ -36,9 +37,8 @@ async def test_what_waits_and_who_lives_is_told(settings: Settings) -> None:
     assert values["billing_dead_letters"] == 0
 
 
-async def test_metrics_are_there_while_redis_and_database_are_away() -> None:
-    nowhere = f"postgresql+psycopg://billing:5f0aZq@127.0.0.1:{free_port()}/billing"
-    values = await scraped(settings_for(f"redis://127.0.0.1:{free_port()}/0", database_url=nowhere))
+async def test_metrics_are_there_while_redis_and_database_are_away(away_url: str) -> None:
+    values = await scraped(settings_for(f"redis://127.0.0.1:{free_port()}/0", database_url=away_url))
     assert values["billing_redis_up"] == values["billing_database_up"] == 0
 
 

@@ -92,11 +92,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, postgres_url: str) -> Iterator[Scene]:
+def scene(tmp_path: Path, server_database_url: str) -> Iterator[Scene]:
     with FakeStripe(seed=3, start=time.time() - 40 * 86_400) as fake:
         populate(fake, CUSTOMERS)
         settings = FAST | {"STRIPE_API_BASE": fake.url, "STRIPE_SECRET_KEY": fake.api_key}
-        with Service(tmp_path, postgres_url, settings) as service:
+        with Service(tmp_path, server_database_url, settings) as service:
             with service.database.write() as session:
                 session.execute(sa.insert(User), [{"user_id": user} for user in range(1, CUSTOMERS + 1)])
             yield Scene(service, fake, settings)

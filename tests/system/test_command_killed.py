@@ -148,12 +148,12 @@ def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(tmp_path: Path, server_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(parts, "Worker", MortalWorker)
     order = Order(tmp_path)
     with FakeStripe(seed=9, start=time.time()) as fake:
         stripe = {"STRIPE_API_BASE": fake.url, "STRIPE_SECRET_KEY": fake.api_key, "BILLING_DEFAULT_PRICE": fake.price}
-        with Service(tmp_path, postgres_url, FAST | stripe | order.environment) as service:
+        with Service(tmp_path, server_database_url, FAST | stripe | order.environment) as service:
             sender = create_celery(Settings(env="test", redis_url=service.redis.url))
             yield Scene(service, fake, sender, order)
             sender.close()

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away under load, is stopped or killed, and comes back. `DB_AWAY` sets for how many seconds.
+"""The database goes away under load, is stopped or killed, and comes back. `DB_AWAY` sets for how many seconds.
 
 Events go on being accepted meanwhile. They must wait in Redis: a worker that took them all up for a later retry would
 grow with the outage.
@@ -17,7 +17,9 @@ from redis import Redis
 from config.celery import PREFETCH_PER_THREAD
 from config.queues import QUEUES, Family
 from config.settings import Settings
+from tests.chaos.proxy import proxied
 from tests.embedded.postgres_server import PostgresServer
+from tests.kinds import SERVERS, empty_database
 from tests.system.load import CUSTOMER, Load
 from tests.system.service import Service
 
@@ -49,16 +51,35 @@ class Outage(NamedTuple):
     drained: float
 
 
+class Server(NamedTuple):
+    """What can go away and come back, and where its database is."""
+
+    url: str
+    stop: Callable[[], None]
+    kill: Callable[[], None]
+    start: Callable[[], None]
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param == "postgres":
+        with PostgresServer() as postgres:
+            yield Server(postgres.create_database("billing"), postgres.stop, postgres.kill, postgres.start)
+    else:  # not ours to stop: it is the way there that ends
+        with empty_database(request, request.param) as url, proxied(url) as (through, proxy):
+            yield Server(through, proxy.refuse, proxy.refuse, proxy.accept)
+
+
 @pytest.mark.timeout(180 + 2 * (AWAY + DRAINED))
 def test_while_the_database_is_away_everything_waits_in_redis_and_drains_by_itself_when_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.system.load.PAUSE", PAUSE)
-    with PostgresServer() as postgres, Service(tmp_path, postgres.create_database("billing")) as service:
+    with Service(tmp_path, server.url) as service:
         service.own([CUSTOMER])
         load = Load(service)
-        stopped = _outlast(service, load, postgres.stop, postgres.start, AWAY)
-        killed = _outlast(service, load, postgres.kill, postgres.start, AWAY / 3)
+        stopped = _outlast(service, load, server.stop, server.start, AWAY)
+        killed = _outlast(service, load, server.kill, server.start, AWAY / 3)
         assert set(service.recorded().values()) == {"applied"}
     for outage in (stopped, killed):
         assert max(sample.held for sample in outage.meanwhile) <= IN_HAND

@@ -29,7 +29,7 @@ EVENTS = int(os.environ.get("EVENTS", "400"))
 
 
 @contextmanager
-def served(tmp_path: Path, postgres_url: str) -> Iterator[tuple[FakeStripe, Service]]:
+def served(tmp_path: Path, server_database_url: str) -> Iterator[tuple[FakeStripe, Service]]:
     """An account of today, whose gaps are filled every few seconds."""
     with FakeStripe(start=time.time()) as fake:
         settings = {
@@ -37,7 +37,7 @@ def served(tmp_path: Path, postgres_url: str) -> Iterator[tuple[FakeStripe, Serv
             "STRIPE_API_BASE": fake.url,
             "BILLING_GAP_INTERVAL": str(INTERVAL),
         }
-        with Service(tmp_path, postgres_url, settings) as service:
+        with Service(tmp_path, server_database_url, settings) as service:
             with service.database.write() as session:
                 session.execute(sa.insert(User), [{"user_id": USER_ID}])
             yield fake, service
@@ -47,8 +47,8 @@ def handled(fake: FakeStripe) -> set[str]:
     return {event["id"] for event in fake.events if event["type"] in FAMILY_OF}
 
 
-def test_thousand_dropped_deliveries_are_found_by_the_next_run(tmp_path: Path, postgres_url: str) -> None:
-    with served(tmp_path, postgres_url) as (fake, service):
+def test_thousand_dropped_deliveries_are_found_by_the_next_run(tmp_path: Path, server_database_url: str) -> None:
+    with served(tmp_path, server_database_url) as (fake, service):
         for _ in range(DROPPED):  # no endpoint is registered at Stripe: nothing is ever posted
             call(fake, "POST", "/v1/customers", metadata={"user_id": str(USER_ID)})
         missing = service.missing_after(handled(fake), FOUND_WITHIN)
@@ -60,8 +60,8 @@ def test_thousand_dropped_deliveries_are_found_by_the_next_run(tmp_path: Path, p
 
 
 @pytest.mark.timeout(120 + EVENTS)
-def test_redis_that_is_flushed_in_the_middle_of_events_needs_nobody(tmp_path: Path, postgres_url: str) -> None:
-    with served(tmp_path, postgres_url) as (fake, service):
+def test_redis_that_is_flushed_in_the_middle_of_events_needs_nobody(tmp_path: Path, server_database_url: str) -> None:
+    with served(tmp_path, server_database_url) as (fake, service):
         fake.add_endpoint(f"{service.web.url}/webhooks/stripe", secret=WEBHOOK_SECRET, events=["*"])
         live(fake, EVENTS // 3)
         service.worker.pause()

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from tests.billing_core.test_watch.watched import Watched
+from tests.kinds import ANY, empty_database
 from tests.system import hanging_worker
 from tests.system.service import BIN, WEBHOOK_SECRET, Service, Worker
 
@@ -75,10 +76,10 @@ def wait_until(condition: Callable[[], bool]) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+@pytest.fixture(scope="module", params=ANY)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     directory = tmp_path_factory.mktemp("hanging")
-    with Operated(directory / "service", f"sqlite:///{directory / 'billing.db'}", FAST) as service:
+    with empty_database(request, request.param) as url, Operated(directory, url, FAST) as service:
         assert service.is_well()
         yield service
 

@@ -34,13 +34,13 @@ class BrokenWorker(Worker):
 
 @pytest.mark.timeout(120 + APPLIED)
 def test_poison_among_a_thousand_is_the_only_dead_letter_and_replay_applies_it_after_the_fix(
-    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.system.service.Worker", BrokenWorker)
     events = [subscription_event(number) for number in range(EVENTS)]
     poison = events[POISON]
     _give_old_shape(poison["data"]["object"])
-    with Service(tmp_path, postgres_url) as service:
+    with Service(tmp_path, server_database_url) as service:
         service.own([CUSTOMER])
         _post_all(service, events)
         assert service.missing_after([event["id"] for event in events], APPLIED) == set()

@@ -17,10 +17,10 @@ CONSUMES_AGAIN = 10  # s, the promise
 
 @pytest.mark.timeout(60 + RESTARTS * (RECOVERY + 10))
 def test_worker_consumes_again_and_nothing_accepted_is_lost_when_redis_is_killed(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, server_database_url: str
 ) -> None:
     moments = random.Random(RESTARTS)
-    with Service(tmp_path, postgres_url, FAST) as service:
+    with Service(tmp_path, server_database_url, FAST) as service:
         service.own([CUSTOMER])
         load = Load(service)
         slowest = 0.0

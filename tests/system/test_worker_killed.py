@@ -26,10 +26,10 @@ FAST = {
 
 @pytest.mark.timeout(60 + KILLS * (RECOVERY + 10))
 def test_every_accepted_event_is_applied_once_when_the_worker_is_killed_at_random_moments(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, server_database_url: str
 ) -> None:
     moments = random.Random(KILLS)
-    with Service(tmp_path, postgres_url, FAST) as service:
+    with Service(tmp_path, server_database_url, FAST) as service:
         service.own([CUSTOMER])
         load = Load(service)
         slowest = 0.0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fake_stripe.builders import EIGHT_TYPES
+from tests.kinds import ANY, empty_database
 from tests.test_run.running import Running, running
 
 pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
@@ -22,9 +23,19 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", params=ANY)
+def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Nothing, for the run's own SQLite, or where another database is."""
+    if request.param == "sqlite":
+        yield {}
+    else:
+        with empty_database(request, request.param) as url:
+            yield {"DATABASE_URL": url}
+
+
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with taken(8000), taken(5555), running(tmp_path_factory.mktemp("once"), "--once", settings={}) as run:
+def done(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> Iterator[Running]:
+    with taken(8000), taken(5555), running(tmp_path_factory.mktemp("once"), "--once", settings=settings) as run:
         run.process.wait(240)
         yield run
 

@@ -19,9 +19,9 @@ CARD = "pm_1"
 
 
 @pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
-    migrations.upgrade(sqlite_url)
-    database = Database(create_engine_for(sqlite_url, pool_size=1))
+def database(any_database_url: str) -> Iterator[Database]:
+    migrations.upgrade(any_database_url)
+    database = Database(create_engine_for(any_database_url, pool_size=1))
     with database.write() as session:
         session.add(User(user_id=1))
         session.flush()

@@ -265,8 +265,8 @@ def test_parked_event_is_over_for_the_queue(door: Door, database: Database) -> N
 
 
 @pytest.fixture
-def without_database(redis: Redis, redis_url: str, closed_port: int) -> Door:
-    return door_to(open_database(f"postgresql://postgres@127.0.0.1:{closed_port}/billing"), redis, redis_url)
+def without_database(redis: Redis, redis_url: str, away_url: str) -> Door:
+    return door_to(open_database(away_url), redis, redis_url)
 
 
 def test_while_the_database_is_away_everything_waits_and_nothing_dies(without_database: Door) -> None:

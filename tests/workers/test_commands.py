@@ -57,12 +57,12 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def here(sqlite: Database, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch, queued: list[str]) -> Here:
-    with sqlite.write() as session:
+def here(any_database: Database, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch, queued: list[str]) -> Here:
+    with any_database.write() as session:
         session.execute(sa.text('DELETE FROM "BillingCustomers"'))
         assert session.get(User, 1)
     stripe = StripeApi(SecretStr(fake.api_key), fake.url, timeout=5, max_retries=0)
-    here = Here(sqlite, stripe, fake.price)
+    here = Here(any_database, stripe, fake.price)
     monkeypatch.setattr(tasks, "command_runtime", lambda: here)
     return here
 

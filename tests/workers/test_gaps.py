@@ -43,11 +43,11 @@ class Here:
 
 
 @pytest.fixture
-def here(sqlite: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+def here(any_database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     with FakeStripe(rate=0) as fake, Redis.from_url(redis_url) as redis:
         stripe = StripeApi(SecretStr(fake.api_key), fake.url, timeout=10, max_retries=0)
-        door = door_to(sqlite, redis, redis_url)
-        gaps = GapFill(sqlite, door.here.inbox, stripe, livemode=False, overlap=3600)
+        door = door_to(any_database, redis, redis_url)
+        gaps = GapFill(any_database, door.here.inbox, stripe, livemode=False, overlap=3600)
         monkeypatch.setattr(tasks, "gap_fill", lambda: gaps)
         monkeypatch.setattr(tasks, "lock", lambda name, seconds: lock(redis, name, seconds))
         yield Here(door, fake)

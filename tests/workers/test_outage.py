@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from billing_core.database import Database
 from billing_core.errors import DatabaseUnavailable
 from config.queues import Family
-from tests.embedded.ports import free_port
 from tests.stores import open_database
 from tests.workers.test_batch import Door, door_to, invoices
 from workers import tasks
@@ -21,8 +20,8 @@ from workers.outage import outlast_outage
 
 
 @pytest.fixture
-def away() -> Database:
-    return open_database(f"postgresql://postgres@127.0.0.1:{free_port()}/billing")
+def away(away_url: str) -> Database:
+    return open_database(away_url)
 
 
 def test_nobody_waits_for_a_database_that_answers(database: Database) -> None:
@@ -34,11 +33,11 @@ def test_nobody_waits_for_a_database_that_answers(database: Database) -> None:
 def test_wait_ends_when_it_has_lasted_as_long_as_it_may(away: Database) -> None:
     began = time.monotonic()
     assert outlast_outage(away, 0.2) is True
-    assert 0.2 < time.monotonic() - began < 5
+    assert 0.2 < time.monotonic() - began < 10  # Microsoft's driver tries for 5 s, though nobody listens
 
 
-def test_wait_ends_when_the_database_is_back(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, refusals = sqlite.read, [1, 2]
+def test_wait_ends_when_the_database_is_back(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, refusals = any_database.read, [1, 2]
 
     def stumble() -> Any:
         if refusals:
@@ -46,8 +45,8 @@ def test_wait_ends_when_the_database_is_back(sqlite: Database, monkeypatch: pyte
             raise DatabaseUnavailable("starting up")
         return read()
 
-    monkeypatch.setattr(sqlite, "read", stumble)
-    assert outlast_outage(sqlite, 60) is True
+    monkeypatch.setattr(any_database, "read", stumble)
+    assert outlast_outage(any_database, 60) is True
     assert refusals == []
 
 

@@ -24,16 +24,16 @@ LOCK = "{billing}:lock:reconcile"
 
 
 @pytest.fixture
-def due(sqlite: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
+def due(any_database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A database whose nightly run is due, with an account whose customers cus_1 and cus_2 are gone."""
-    checkpoints.write(sqlite, CHECKPOINT, {"next": datetime(2026, 1, 1, 3, tzinfo=UTC).isoformat(), "run": None})
+    checkpoints.write(any_database, CHECKPOINT, {"next": datetime(2026, 1, 1, 3, tzinfo=UTC).isoformat(), "run": None})
 
     def lock(name: str, seconds: float) -> Lock:
         made: Lock = Redis.from_url(redis_url).lock("{billing}:lock:" + name, timeout=seconds, blocking=False)
         return made
 
     monkeypatch.setattr(tasks, "lock", lock)
-    return sqlite
+    return any_database
 
 
 def reconcile_with(fake: FakeStripe, database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -146,53 +146,53 @@ def rows(database: Database) -> dict[str, tuple[Record, int | None]]:
 
 
 def test_thin_events_leave_the_rows_that_snapshot_events_leave(
-    fake: FakeStripe, sqlite: Database, other: Database
+    fake: FakeStripe, any_database: Database, other: Database
 ) -> None:
-    types = live(fake, deliver_to(sqlite, fake, is_thin=False), deliver_to(other, fake, is_thin=True))
+    types = live(fake, deliver_to(any_database, fake, is_thin=False), deliver_to(other, fake, is_thin=True))
     assert {handlers.HANDLERS[type_].kind for type_ in types} == set(KINDS)
     assert {"invoice.deleted", "payment_method.detached", "customer.deleted", "charge.refunded"} <= types
-    assert rows(other) == rows(sqlite)
+    assert rows(other) == rows(any_database)
 
 
 @pytest.mark.parametrize("thin_first", [False, True])
 def test_thin_and_snapshot_event_of_the_same_change_leave_one_effect(
-    fake: FakeStripe, sqlite: Database, other: Database, thin_first: bool
+    fake: FakeStripe, any_database: Database, other: Database, thin_first: bool
 ) -> None:
-    ways = [deliver_to(sqlite, fake, is_thin=is_thin) for is_thin in (thin_first, not thin_first)]
+    ways = [deliver_to(any_database, fake, is_thin=is_thin) for is_thin in (thin_first, not thin_first)]
     live(fake, deliver_to(other, fake, is_thin=False), *ways)
-    assert rows(sqlite) == rows(other)
-    assert count(sqlite, BillingEvent) == 2 * count(other, BillingEvent)
-    assert set(outcomes(sqlite).values()) <= {"applied", "stale", "tie"}
+    assert rows(any_database) == rows(other)
+    assert count(any_database, BillingEvent) == 2 * count(other, BillingEvent)
+    assert set(outcomes(any_database).values()) <= {"applied", "stale", "tie"}
 
 
 # --- what is gone
 
 
-def test_thin_event_of_a_deleted_draft_marks_what_we_hold(sqlite: Database, fake: FakeStripe) -> None:
-    processor = Processor(sqlite, DirectStripe(fake))
+def test_thin_event_of_a_deleted_draft_marks_what_we_hold(any_database: Database, fake: FakeStripe) -> None:
+    processor = Processor(any_database, DirectStripe(fake))
     processor.process([told(event_body(invoice(status="draft")))])
     processor.process([told(thin_body("invoice.deleted", "in_1"))])
-    assert row(sqlite, INVOICE.model, stripe_invoice_id="in_1").status == "deleted"
+    assert row(any_database, INVOICE.model, stripe_invoice_id="in_1").status == "deleted"
 
 
-def test_thin_event_of_a_deleted_customer_keeps_its_user(fake: FakeStripe, sqlite: Database) -> None:
-    live(fake, deliver_to(sqlite, fake, is_thin=True))
+def test_thin_event_of_a_deleted_customer_keeps_its_user(fake: FakeStripe, any_database: Database) -> None:
+    live(fake, deliver_to(any_database, fake, is_thin=True))
     [customer] = fake.customers
     deleted = fake.events_of("customer.deleted")[0]
-    held = row(sqlite, BillingCustomer, stripe_customer_id=customer)
+    held = row(any_database, BillingCustomer, stripe_customer_id=customer)
     assert (held.user_id, held.deleted_at.timestamp()) == (1, deleted["created"])
 
 
-def test_thin_event_of_a_deleted_customer_keeps_whom_it_named(fake: FakeStripe, sqlite: Database) -> None:
-    live(fake, deliver_to(sqlite, fake, is_thin=True))
+def test_thin_event_of_a_deleted_customer_keeps_whom_it_named(fake: FakeStripe, any_database: Database) -> None:
+    live(fake, deliver_to(any_database, fake, is_thin=True))
     [customer] = fake.customers
-    assert row(sqlite, BillingCustomer, stripe_customer_id=customer).named_user == "1"
+    assert row(any_database, BillingCustomer, stripe_customer_id=customer).named_user == "1"
 
 
 @pytest.fixture
-def door(redis_url: str, sqlite: Database) -> Iterator[Door]:
+def door(redis_url: str, any_database: Database) -> Iterator[Door]:
     with Redis.from_url(redis_url) as redis:
-        yield door_to(sqlite, redis, redis_url)
+        yield door_to(any_database, redis, redis_url)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +204,13 @@ def door(redis_url: str, sqlite: Database) -> Iterator[Door]:
     ],
 )
 def test_thin_event_of_what_neither_stripe_nor_we_have_becomes_a_dead_letter(
-    door: Door, sqlite: Database, type_: str, family: Family, object_id: str, kind: Kind
+    door: Door, any_database: Database, type_: str, family: Family, object_id: str, kind: Kind
 ) -> None:
     body = thin_body(type_, object_id)
     assert door.handle({f"evt_test_{object_id}": body}, family) == []
-    dead = row(sqlite, BillingEvent, stripe_event_id=f"evt_test_{object_id}")
+    dead = row(any_database, BillingEvent, stripe_event_id=f"evt_test_{object_id}")
     assert (dead.outcome, dead.event_type, dead.event_data) == ("dead", type_, body.decode())
     assert "StripeObjectMissing" in dead.error
     assert door.stripe.asked == [f"{kind.path}{object_id}"]
     assert door.waiting(family) == set()
-    assert rows(sqlite).keys() == {"cus_1", "cus_2"}
+    assert rows(any_database).keys() == {"cus_1", "cus_2"}

@@ -30,11 +30,11 @@ class Here:
 
 
 @pytest.fixture
-def here(sqlite: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+def here(any_database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     with FakeStripe() as fake, Redis.from_url(redis_url) as redis:
         stripe = StripeApi(SecretStr(fake.api_key), fake.url, timeout=10, max_retries=0)
-        watched = Watched(redis, sqlite, public_url=URL)
-        runtime = WatchRuntime(watched.settings, redis, watched.inbox, sqlite, stripe)
+        watched = Watched(redis, any_database, public_url=URL)
+        runtime = WatchRuntime(watched.settings, redis, watched.inbox, any_database, stripe)
         monkeypatch.setattr(tasks, "watch_runtime", lambda: runtime)
         yield Here(watched, fake)
 

@@ -11,6 +11,7 @@ import pytest
 
 from billing_core.cli.output import show_json, show_rows, terminal
 from tests.billing_core.cli.operator import billing
+from tests.stores import PASSWORD
 
 BILLING = Path(sys.executable).parent / "billing"
 LONG = "evt_" + "x" * 200
@@ -79,20 +80,25 @@ WRITING = [["customers", "link", "cus_1", "1"], ["events", "purge", "--older-tha
 @pytest.mark.usefixtures("_environment")
 @pytest.mark.parametrize("arguments", [*COMMANDS, *WRITING], ids=" ".join)
 def test_database_that_is_away_is_one_line_and_exit_code_1(
-    monkeypatch: pytest.MonkeyPatch, closed_port: int, arguments: list[str]
+    monkeypatch: pytest.MonkeyPatch, away_url: str, arguments: list[str]
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://jenny:geheim@127.0.0.1:{closed_port}/billing")
+    monkeypatch.setenv("DATABASE_URL", away_url)
     answer = billing(*arguments)
     assert (answer.code, answer.out) == (1, "")
-    assert "Connection refused" in answer.err
+    assert "connect" in answer.err.lower()
     assert answer.err.count("\n") == 1
-    assert "geheim" not in answer.err
+    assert PASSWORD not in answer.err
 
 
 @pytest.mark.usefixtures("_environment")
-def test_database_without_tables_is_one_line_and_exit_code_1() -> None:
+def test_database_without_tables_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, any_database_url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", any_database_url)
     answer = billing("events", "list")
-    assert (answer.code, answer.err) == (1, "database: no such table: BillingEvents\n")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert answer.err.startswith("database: ")
+    assert "BillingEvents" in answer.err
 
 
 @pytest.mark.usefixtures("_environment")

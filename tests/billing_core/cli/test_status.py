@@ -12,7 +12,6 @@ from config.queues import Family
 from tests.billing_core.cli.operator import Operation, billing
 from tests.billing_core.test_watch.watched import Watched
 from tests.building import event_body, invoice, subscription
-from tests.embedded.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +82,11 @@ def test_what_is_only_worth_a_warning_leaves_exit_code_0(operation: Operation) -
     assert any(line.startswith("warn beat: ") for line in answer.lines)
 
 
-def test_what_waits_is_told_while_the_database_is_away(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_is_told_while_the_database_is_away(
+    operation: Operation, away_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operation.accept(events(1, 2))
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://127.0.0.1:{free_port()}/billing")
+    monkeypatch.setenv("DATABASE_URL", away_url)
     answer = billing("status", "--json")
     assert answer.code == 1
     assert sum(one["inbox"] for one in answer.json()["waiting"]) == 2

@@ -22,6 +22,6 @@ def desk(database: Database, fake: FakeStripe) -> Desk:
 
 
 @pytest.fixture
-def sqlite_desk(sqlite: Database, fake: FakeStripe) -> Desk:
+def any_desk(any_database: Database, fake: FakeStripe) -> Desk:
     """A desk for what does not depend on the database."""
-    return Desk(sqlite, fake)
+    return Desk(any_database, fake)

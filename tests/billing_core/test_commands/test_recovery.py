@@ -52,84 +52,84 @@ def test_lost_answer_is_asked_for_again_with_the_same_key(desk: Desk, fake: Fake
     assert count(desk.database, Subscription) == count(desk.database, Invoice) == 1
 
 
-def test_error_of_stripes_is_no_outcome(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_error_of_stripes_is_no_outcome(any_desk: Desk, fake: FakeStripe) -> None:
     fake.faults.add(method="POST", path="/v1/subscriptions", status=503, times=2)
-    command = created(sqlite_desk)
-    postponed(sqlite_desk, command)
-    postponed(sqlite_desk, command)
-    assert sqlite_desk.run(command).status is CommandStatus.SUCCEEDED
-    assert sqlite_desk.found(command).attempts == 3
+    command = created(any_desk)
+    postponed(any_desk, command)
+    postponed(any_desk, command)
+    assert any_desk.run(command).status is CommandStatus.SUCCEEDED
+    assert any_desk.found(command).attempts == 3
     assert len(fake.subscriptions) == 1
 
 
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/subscriptions"])
 def test_error_that_stripe_repeats_under_the_key_does_not_hide_what_it_did(
-    sqlite_desk: Desk, fake: FakeStripe, path: str
+    any_desk: Desk, fake: FakeStripe, path: str
 ) -> None:
     fake.clock.advance(hours=25)  # to our own day, by which the look-up goes
     fake.faults.add(method="POST", path=path, status=500, executed=True)
-    command = created(sqlite_desk)
-    postponed(sqlite_desk, command)
-    assert sqlite_desk.run(command).status is CommandStatus.SUCCEEDED
-    assert len(fake.customers) == len(fake.subscriptions) == count(sqlite_desk.database, Subscription) == 1
+    command = created(any_desk)
+    postponed(any_desk, command)
+    assert any_desk.run(command).status is CommandStatus.SUCCEEDED
+    assert len(fake.customers) == len(fake.subscriptions) == count(any_desk.database, Subscription) == 1
 
 
-def test_error_that_stripe_repeats_is_no_proof_that_it_did_nothing(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_error_that_stripe_repeats_is_no_proof_that_it_did_nothing(any_desk: Desk, fake: FakeStripe) -> None:
     fake.faults.add(method="POST", path="/v1/subscriptions", status=500)
-    command = created(sqlite_desk)
-    postponed(sqlite_desk, command)
-    postponed(sqlite_desk, command)
+    command = created(any_desk)
+    postponed(any_desk, command)
+    postponed(any_desk, command)
     assert len(fake.subscriptions) == 0
 
 
-def test_rate_limit_is_waited_for(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    sqlite_desk.executor = sqlite_desk.executor_with(longest_wait=20)
+def test_rate_limit_is_waited_for(any_desk: Desk, fake: FakeStripe) -> None:
+    any_desk.executor = any_desk.executor_with(longest_wait=20)
     fake.faults.add(method="POST", path="/v1/customers", status=429, retry_after=7)
-    command = created(sqlite_desk)
+    command = created(any_desk)
     with pytest.raises(Postponed) as waits:
-        sqlite_desk.executor.run(command.command_id)
+        any_desk.executor.run(command.command_id)
     assert 7 <= waits.value.seconds <= 7.2
-    due = sqlite_desk.row(command).due_at - sqlite_desk.row(command).updated_at
+    due = any_desk.row(command).due_at - any_desk.row(command).updated_at
     assert timedelta(seconds=6.9) < due < timedelta(seconds=7.3)
 
 
-def test_parameters_stay_those_of_the_first_attempt(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_parameters_stay_those_of_the_first_attempt(any_desk: Desk, fake: FakeStripe) -> None:
     """Stripe refuses a key that comes with other parameters; the default price may change between two attempts."""
     fake.faults.add(method="POST", path="/v1/subscriptions", drop=True)
-    command = created(sqlite_desk)
-    postponed(sqlite_desk, command)
-    sqlite_desk.executor = sqlite_desk.executor_with(default_price="price_of_tomorrow")
-    assert sqlite_desk.run(command).status is CommandStatus.SUCCEEDED
+    command = created(any_desk)
+    postponed(any_desk, command)
+    any_desk.executor = any_desk.executor_with(default_price="price_of_tomorrow")
+    assert any_desk.run(command).status is CommandStatus.SUCCEEDED
 
 
-def test_replayed_answer_does_not_overwrite_what_happened_since(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_replayed_answer_does_not_overwrite_what_happened_since(any_desk: Desk, fake: FakeStripe) -> None:
     fake.faults.add(method="POST", path="/v1/subscriptions", drop=True)
-    command = created(sqlite_desk)
-    postponed(sqlite_desk, command)
+    command = created(any_desk)
+    postponed(any_desk, command)
     [sub] = fake.subscriptions
     call(fake, "DELETE", f"/v1/subscriptions/{sub}")
-    assert sqlite_desk.run(command).status is CommandStatus.SUCCEEDED
-    assert row(sqlite_desk.database, Subscription).status == "canceled"
+    assert any_desk.run(command).status is CommandStatus.SUCCEEDED
+    assert row(any_desk.database, Subscription).status == "canceled"
 
 
-def test_finished_command_is_not_run_again(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    command = sqlite_desk.create()
+def test_finished_command_is_not_run_again(any_desk: Desk, fake: FakeStripe) -> None:
+    command = any_desk.create()
     asked = len(fake.request_log)
-    assert sqlite_desk.executor.run(command.command_id) is CommandStatus.SUCCEEDED
+    assert any_desk.executor.run(command.command_id) is CommandStatus.SUCCEEDED
     assert len(fake.request_log) == asked
 
 
-def test_command_in_another_workers_hands_is_left_there(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    command = created(sqlite_desk)
-    lease(sqlite_desk.database, timedelta(seconds=5))
-    assert sqlite_desk.executor.run(command.command_id) is CommandStatus.RUNNING
+def test_command_in_another_workers_hands_is_left_there(any_desk: Desk, fake: FakeStripe) -> None:
+    command = created(any_desk)
+    lease(any_desk.database, timedelta(seconds=5))
+    assert any_desk.executor.run(command.command_id) is CommandStatus.RUNNING
     assert fake.request_log == []
 
 
-def test_command_of_a_dead_worker_is_taken_over(sqlite_desk: Desk) -> None:
-    command = created(sqlite_desk)
-    lease(sqlite_desk.database, timedelta(seconds=-1))
-    assert sqlite_desk.executor.run(command.command_id) is CommandStatus.SUCCEEDED
+def test_command_of_a_dead_worker_is_taken_over(any_desk: Desk) -> None:
+    command = created(any_desk)
+    lease(any_desk.database, timedelta(seconds=-1))
+    assert any_desk.executor.run(command.command_id) is CommandStatus.SUCCEEDED
 
 
 def lease(database: Database, ahead: timedelta) -> None:
@@ -187,10 +187,10 @@ def test_first_subscriptions_of_one_user_at_the_same_time_make_one_customer(desk
 
 
 def test_subscription_that_somebody_else_ends_at_the_same_moment_is_canceled(
-    sqlite_desk: Desk, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    any_desk: Desk, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stripe does not find a subscription to end that has ended, which is what its answer to a lost DELETE is, too."""
-    own_id = sqlite_desk.create().subscription_id
+    own_id = any_desk.create().subscription_id
     original = Work.call
 
     def too_late(work: Work, step: str, *rest: Any) -> Any:
@@ -199,8 +199,8 @@ def test_subscription_that_somebody_else_ends_at_the_same_moment_is_canceled(
         return original(work, step, *rest)
 
     monkeypatch.setattr(Work, "call", too_late)
-    assert sqlite_desk.do("cancel_subscription", subscription_id=own_id).status is CommandStatus.SUCCEEDED
-    assert row(sqlite_desk.database, Subscription).status == "canceled"
+    assert any_desk.do("cancel_subscription", subscription_id=own_id).status is CommandStatus.SUCCEEDED
+    assert row(any_desk.database, Subscription).status == "canceled"
 
 
 def act_create(desk: Desk) -> Command:
@@ -230,54 +230,54 @@ LONG_AGO = [
 
 @pytest.mark.parametrize(("act", "method", "path"), LONG_AGO)
 def test_after_stripe_forgot_the_key_what_was_done_is_found_by_its_metadata(
-    sqlite_desk: Desk, fake: FakeStripe, act: Callable[[Desk], Command], method: str, path: str
+    any_desk: Desk, fake: FakeStripe, act: Callable[[Desk], Command], method: str, path: str
 ) -> None:
-    command = act(sqlite_desk)
+    command = act(any_desk)
     fake.faults.add(method=method, path=path, drop=True)
-    postponed(sqlite_desk, command)
-    sqlite_desk.age(command, DAY)
+    postponed(any_desk, command)
+    any_desk.age(command, DAY)
     fake.clock.advance(hours=25)
     before = [len(table) for table in (fake.customers, fake.subscriptions, fake.refunds)]
-    assert sqlite_desk.run(command).status is CommandStatus.SUCCEEDED
+    assert any_desk.run(command).status is CommandStatus.SUCCEEDED
     after = [len(table) for table in (fake.customers, fake.subscriptions, fake.refunds)]
     assert after == [before[0], max(before[1], 1), before[2]]
-    assert len(fake.refunds) == count(sqlite_desk.database, Refund)
+    assert len(fake.refunds) == count(any_desk.database, Refund)
     assert fake.spec_violations == []
 
 
 @pytest.mark.parametrize(("act", "method", "path"), LONG_AGO)
 def test_what_was_not_done_for_a_day_is_not_done_any_more(
-    sqlite_desk: Desk, fake: FakeStripe, act: Callable[[Desk], Command], method: str, path: str
+    any_desk: Desk, fake: FakeStripe, act: Callable[[Desk], Command], method: str, path: str
 ) -> None:
-    command = act(sqlite_desk)
+    command = act(any_desk)
     fake.faults.add(method=method, path=path, status=503)
-    postponed(sqlite_desk, command)
-    sqlite_desk.age(command, DAY)
+    postponed(any_desk, command)
+    any_desk.age(command, DAY)
     fake.clock.advance(hours=25)
-    failed = sqlite_desk.run(command)
+    failed = any_desk.run(command)
     assert failed.status is CommandStatus.FAILED
     assert failed.error
     assert (failed.error["code"], failed.error["next_step"]) == ("not_done", "submit_again")
 
 
 def test_error_of_ours_ends_the_command_and_tells_only_its_name(
-    sqlite_desk: Desk, monkeypatch: pytest.MonkeyPatch
+    any_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise LookupError("jenny@example.com")
 
     monkeypatch.setattr("billing_core.commands.execute.create_subscription", broken)
-    failed = sqlite_desk.create()
+    failed = any_desk.create()
     assert failed.status is CommandStatus.FAILED
     assert failed.error
     assert (failed.error["code"], failed.error["message"]) == ("internal_error", "An error of ours: LookupError.")
 
 
 def test_question_that_stripe_refuses_after_it_acted_is_no_refusal_of_the_command(
-    sqlite_desk: Desk, fake: FakeStripe
+    any_desk: Desk, fake: FakeStripe
 ) -> None:
     fake.faults.add(method="GET", path="/v1/invoices/*", status=400)
-    failed = sqlite_desk.create()
+    failed = any_desk.create()
     assert failed.status is CommandStatus.FAILED
 
 
@@ -296,9 +296,9 @@ def test_command_in_somebodys_hands_is_not_queued_again(desk: Desk) -> None:
     assert stalled(desk.database, -1000) == []
 
 
-def test_unknown_command_is_named(sqlite_desk: Desk) -> None:
+def test_unknown_command_is_named(any_desk: Desk) -> None:
     with pytest.raises(UnknownCommand, match="cmd_none"):
-        sqlite_desk.executor.run("cmd_none")
+        any_desk.executor.run("cmd_none")
 
 
 def test_key_tells_its_command() -> None:

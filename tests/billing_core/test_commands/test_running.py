@@ -55,8 +55,8 @@ def test_subscription_is_created_with_customer_and_payment_method(desk: Desk, fa
     assert fake.spec_violations == []
 
 
-def test_events_that_follow_name_the_command_by_their_key(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    command = sqlite_desk.create()
+def test_events_that_follow_name_the_command_by_their_key(any_desk: Desk, fake: FakeStripe) -> None:
+    command = any_desk.create()
     [created] = fake.events_of("customer.subscription.created")
     assert created["request"]["idempotency_key"] == f"{command.command_id}:subscription"
     assert created["request"]["id"] == command.stripe_request_id
@@ -64,32 +64,32 @@ def test_events_that_follow_name_the_command_by_their_key(sqlite_desk: Desk, fak
     assert customer["request"]["idempotency_key"] == f"billing-customer-{USER}"
 
 
-def test_second_subscription_uses_the_same_customer(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    sqlite_desk.create()
-    assert sqlite_desk.create(price_id=fake.price).status is CommandStatus.SUCCEEDED
+def test_second_subscription_uses_the_same_customer(any_desk: Desk, fake: FakeStripe) -> None:
+    any_desk.create()
+    assert any_desk.create(price_id=fake.price).status is CommandStatus.SUCCEEDED
     assert (len(fake.customers), len(fake.subscriptions)) == (1, 2)
 
 
-def test_deleted_customer_is_replaced_by_a_new_one(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    first = said(sqlite_desk.create())["stripe_customer_id"]
+def test_deleted_customer_is_replaced_by_a_new_one(any_desk: Desk, fake: FakeStripe) -> None:
+    first = said(any_desk.create())["stripe_customer_id"]
     call(fake, "DELETE", f"/v1/customers/{first}")
-    with sqlite_desk.database.write() as session:
+    with any_desk.database.write() as session:
         session.query(BillingCustomer).filter_by(stripe_customer_id=first).update({"deleted_at": fake.clock.datetime()})
-    second = said(sqlite_desk.create())["stripe_customer_id"]
+    second = said(any_desk.create())["stripe_customer_id"]
     assert second != first
     assert not fake.customers[second].get("deleted")
 
 
-def test_trial_and_coupon_are_passed_on(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_trial_and_coupon_are_passed_on(any_desk: Desk, fake: FakeStripe) -> None:
     coupon = call(fake, "POST", "/v1/coupons", percent_off=50, duration="forever")
-    assert said(sqlite_desk.create(trial_days=5, coupon=coupon["id"]))["status"] == "trialing"
+    assert said(any_desk.create(trial_days=5, coupon=coupon["id"]))["status"] == "trialing"
     assert only(fake.subscriptions)["discounts"]
     assert fake.spec_violations == []
 
 
-def test_without_any_price_the_command_is_refused(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    sqlite_desk.executor = sqlite_desk.executor_with(default_price=None)
-    command = sqlite_desk.create()
+def test_without_any_price_the_command_is_refused(any_desk: Desk, fake: FakeStripe) -> None:
+    any_desk.executor = any_desk.executor_with(default_price=None)
+    command = any_desk.create()
     assert (command.status, wrong(command)["code"]) == (CommandStatus.REFUSED, "price_missing")
     assert fake.request_log == []
 
@@ -108,8 +108,8 @@ def test_card_that_cannot_be_saved_is_declined(desk: Desk, fake: FakeStripe) -> 
     assert fake.subscriptions == {}
 
 
-def test_expired_card_is_to_be_corrected(sqlite_desk: Desk) -> None:
-    command = sqlite_desk.create(payment_method_id="pm_card_chargeDeclinedExpiredCard")
+def test_expired_card_is_to_be_corrected(any_desk: Desk) -> None:
+    command = any_desk.create(payment_method_id="pm_card_chargeDeclinedExpiredCard")
     assert (wrong(command)["code"], wrong(command)["next_step"]) == ("expired_card", "correct_the_card_details")
 
 
@@ -123,23 +123,23 @@ def test_declined_first_payment_leaves_the_subscription_incomplete(desk: Desk, f
     assert row(desk.database, Invoice).status == "open"
 
 
-def test_card_that_asks_for_its_owner_leaves_the_subscription_incomplete(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    command = sqlite_desk.create(payment_method_id="pm_card_authenticationRequired")
+def test_card_that_asks_for_its_owner_leaves_the_subscription_incomplete(any_desk: Desk, fake: FakeStripe) -> None:
+    command = any_desk.create(payment_method_id="pm_card_authenticationRequired")
     assert (command.status, command.error) == (CommandStatus.SUCCEEDED, None)
     assert (said(command)["status"], said(command)["next_step"]) == ("incomplete", "authenticate")
     intent = only(fake.state["payment_intent"])
-    assert client_secret(sqlite_desk.stripe, said(command)["stripe_subscription_id"]) == intent["client_secret"]
-    on_record = sqlite_desk.row(command)
+    assert client_secret(any_desk.stripe, said(command)["stripe_subscription_id"]) == intent["client_secret"]
+    on_record = any_desk.row(command)
     assert "_secret_" not in json.dumps([on_record.result, on_record.steps, on_record.error, on_record.arguments])
     assert fake.spec_violations == []
 
 
-def test_nothing_to_authenticate_has_no_secret(sqlite_desk: Desk) -> None:
-    assert client_secret(sqlite_desk.stripe, said(sqlite_desk.create())["stripe_subscription_id"]) is None
+def test_nothing_to_authenticate_has_no_secret(any_desk: Desk) -> None:
+    assert client_secret(any_desk.stripe, said(any_desk.create())["stripe_subscription_id"]) is None
 
 
-def test_wrong_parameter_is_refused_with_stripes_code_and_none_of_its_words(sqlite_desk: Desk) -> None:
-    command = sqlite_desk.create(price_id="price_none")
+def test_wrong_parameter_is_refused_with_stripes_code_and_none_of_its_words(any_desk: Desk) -> None:
+    command = any_desk.create(price_id="price_none")
     assert command.status is CommandStatus.REFUSED
     assert wrong(command) == {
         "code": "resource_missing",
@@ -151,23 +151,23 @@ def test_wrong_parameter_is_refused_with_stripes_code_and_none_of_its_words(sqli
     }
 
 
-def test_payment_method_that_is_attached_already_is_used_as_it_is(sqlite_desk: Desk, fake: FakeStripe) -> None:
-    customer = said(sqlite_desk.create())["stripe_customer_id"]
+def test_payment_method_that_is_attached_already_is_used_as_it_is(any_desk: Desk, fake: FakeStripe) -> None:
+    customer = said(any_desk.create())["stripe_customer_id"]
     method = call(fake, "POST", "/v1/payment_methods/pm_card_visa/attach", customer=customer)["id"]
     fake.faults.add(status=400, path="*/attach")
-    assert sqlite_desk.create(payment_method_id=method).status is CommandStatus.SUCCEEDED
+    assert any_desk.create(payment_method_id=method).status is CommandStatus.SUCCEEDED
     assert {sub["default_payment_method"] for sub in fake.subscriptions.values()} >= {method}
 
 
-def test_payment_method_of_somebody_else_is_refused(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_payment_method_of_somebody_else_is_refused(any_desk: Desk, fake: FakeStripe) -> None:
     _, method = customer_with_card(fake)
-    assert sqlite_desk.create(payment_method_id=method["id"]).status is CommandStatus.REFUSED
+    assert any_desk.create(payment_method_id=method["id"]).status is CommandStatus.REFUSED
     assert fake.subscriptions == {}
 
 
 @pytest.fixture
-def subscribed(sqlite_desk: Desk) -> dict[str, Any]:
-    return said(sqlite_desk.create())
+def subscribed(any_desk: Desk) -> dict[str, Any]:
+    return said(any_desk.create())
 
 
 def dear_price(fake: FakeStripe) -> str:
@@ -179,56 +179,56 @@ def dear_price(fake: FakeStripe) -> str:
     return price
 
 
-def test_price_and_quantity_are_changed(sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
+def test_price_and_quantity_are_changed(any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
     price = dear_price(fake)
     own_id = subscribed["subscription_id"]
-    command = sqlite_desk.do(
+    command = any_desk.do(
         "update_subscription", subscription_id=own_id, price_id=price, quantity=3, proration="always_invoice"
     )
     assert command.status is CommandStatus.SUCCEEDED
-    held = row(sqlite_desk.database, Subscription)
+    held = row(any_desk.database, Subscription)
     assert (held.stripe_price_id, held.quantity) == (price, 3)
     assert held.latest_invoice == only(fake.subscriptions)["latest_invoice"]
-    assert row(sqlite_desk.database, Invoice, stripe_invoice_id=held.latest_invoice).status == "paid"
+    assert row(any_desk.database, Invoice, stripe_invoice_id=held.latest_invoice).status == "paid"
     assert fake.spec_violations == []
 
 
-def test_subscription_is_paused_and_resumed(sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
+def test_subscription_is_paused_and_resumed(any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
     stripe_id = subscribed["stripe_subscription_id"]
-    sqlite_desk.do("update_subscription", subscription_id=stripe_id, pause="void")
+    any_desk.do("update_subscription", subscription_id=stripe_id, pause="void")
     assert only(fake.subscriptions)["pause_collection"]["behavior"] == "void"
-    sqlite_desk.do("update_subscription", subscription_id=stripe_id, resume=True)
+    any_desk.do("update_subscription", subscription_id=stripe_id, resume=True)
     assert only(fake.subscriptions)["pause_collection"] is None
     assert fake.spec_violations == []
 
 
 def test_subscription_that_stripe_paused_is_resumed_by_its_own_call(
-    sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
+    any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
 ) -> None:
     fake.sandbox.state.get("subscription", subscribed["stripe_subscription_id"])["status"] = "paused"
-    command = sqlite_desk.do(
+    command = any_desk.do(
         "update_subscription", subscription_id=subscribed["subscription_id"], resume=True, cancel_at_period_end=True
     )
     assert (command.status, said(command)["status"]) == (CommandStatus.SUCCEEDED, "active")
-    assert row(sqlite_desk.database, Subscription).cancel_at_period_end
+    assert row(any_desk.database, Subscription).cancel_at_period_end
     assert fake.spec_violations == []
 
 
-def test_end_at_period_end_is_set_and_taken_back(sqlite_desk: Desk, subscribed: dict[str, Any]) -> None:
+def test_end_at_period_end_is_set_and_taken_back(any_desk: Desk, subscribed: dict[str, Any]) -> None:
     own_id = subscribed["subscription_id"]
-    sqlite_desk.do("cancel_subscription", subscription_id=own_id, when="period_end")
-    assert row(sqlite_desk.database, Subscription).cancel_at_period_end
-    sqlite_desk.do("update_subscription", subscription_id=own_id, cancel_at_period_end=False)
-    held = row(sqlite_desk.database, Subscription)
+    any_desk.do("cancel_subscription", subscription_id=own_id, when="period_end")
+    assert row(any_desk.database, Subscription).cancel_at_period_end
+    any_desk.do("update_subscription", subscription_id=own_id, cancel_at_period_end=False)
+    held = row(any_desk.database, Subscription)
     assert (held.cancel_at_period_end, held.status) == (False, "active")
 
 
 def test_payment_method_of_a_subscription_is_changed(
-    sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
+    any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
 ) -> None:
     method = call(fake, "POST", "/v1/payment_methods", type="card", card={"token": "tok_mastercard"})["id"]
-    sqlite_desk.do("update_subscription", subscription_id=subscribed["subscription_id"], default_payment_method=method)
-    assert row(sqlite_desk.database, Subscription).default_payment_method == method
+    any_desk.do("update_subscription", subscription_id=subscribed["subscription_id"], default_payment_method=method)
+    assert row(any_desk.database, Subscription).default_payment_method == method
     assert fake.payment_methods[method]["customer"] == subscribed["stripe_customer_id"]
 
 
@@ -245,30 +245,28 @@ def test_subscription_is_canceled_with_its_last_payment_back(desk: Desk, fake: F
     assert fake.spec_violations == []
 
 
-def test_unused_time_is_credited(sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
-    sqlite_desk.do("cancel_subscription", subscription_id=subscribed["subscription_id"], refund="prorated")
+def test_unused_time_is_credited(any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
+    any_desk.do("cancel_subscription", subscription_id=subscribed["subscription_id"], refund="prorated")
     assert only(fake.state["invoiceitem"])["amount"] < 0
     assert fake.refunds == {}
     assert fake.spec_violations == []
 
 
 def test_canceling_twice_succeeds_once_more_without_a_second_effect(
-    sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
+    any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]
 ) -> None:
     own_id = subscribed["subscription_id"]
-    first = sqlite_desk.do("cancel_subscription", subscription_id=own_id)
-    again = sqlite_desk.do("cancel_subscription", subscription_id=own_id)
+    first = any_desk.do("cancel_subscription", subscription_id=own_id)
+    again = any_desk.do("cancel_subscription", subscription_id=own_id)
     assert (first.status, again.status) == (CommandStatus.SUCCEEDED, CommandStatus.SUCCEEDED)
     assert len(fake.events_of("customer.subscription.deleted")) == 1
 
 
 def test_refund_that_stripe_refuses_leaves_the_subscription_canceled_and_says_so(
-    sqlite_desk: Desk, subscribed: dict[str, Any]
+    any_desk: Desk, subscribed: dict[str, Any]
 ) -> None:
-    sqlite_desk.do("refund_invoice", invoice_id=subscribed["stripe_invoice_id"])
-    command = sqlite_desk.do(
-        "cancel_subscription", subscription_id=subscribed["subscription_id"], refund="last_invoice"
-    )
+    any_desk.do("refund_invoice", invoice_id=subscribed["stripe_invoice_id"])
+    command = any_desk.do("cancel_subscription", subscription_id=subscribed["subscription_id"], refund="last_invoice")
     assert (command.status, said(command)["status"]) == (CommandStatus.SUCCEEDED, "canceled")
     assert (said(command)["refund"], wrong(command)["code"]) == (None, "charge_already_refunded")
 
@@ -284,25 +282,25 @@ def test_invoice_is_refunded_in_part_and_then_the_rest(desk: Desk, fake: FakeStr
     assert fake.spec_violations == []
 
 
-def test_more_than_was_paid_is_not_refunded(sqlite_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
-    command = sqlite_desk.do("refund_invoice", invoice_id=subscribed["stripe_invoice_id"], amount=10_000_000)
+def test_more_than_was_paid_is_not_refunded(any_desk: Desk, fake: FakeStripe, subscribed: dict[str, Any]) -> None:
+    command = any_desk.do("refund_invoice", invoice_id=subscribed["stripe_invoice_id"], amount=10_000_000)
     assert (command.status, wrong(command)["param"]) == (CommandStatus.REFUSED, "amount")
     assert fake.refunds == {}
 
 
-def test_invoice_without_a_payment_cannot_be_refunded(sqlite_desk: Desk) -> None:
-    trial = said(sqlite_desk.create(trial_days=3))
-    command = sqlite_desk.do("refund_invoice", invoice_id=trial["stripe_invoice_id"])
+def test_invoice_without_a_payment_cannot_be_refunded(any_desk: Desk) -> None:
+    trial = said(any_desk.create(trial_days=3))
+    command = any_desk.do("refund_invoice", invoice_id=trial["stripe_invoice_id"])
     assert (command.status, wrong(command)["code"]) == (CommandStatus.REFUSED, "invoice_not_paid")
 
 
-def test_object_of_nobody_here_is_left_alone(sqlite_desk: Desk, fake: FakeStripe) -> None:
+def test_object_of_nobody_here_is_left_alone(any_desk: Desk, fake: FakeStripe) -> None:
     stranger = subscription(fake)
-    command = sqlite_desk.do("cancel_subscription", subscription_id=stranger["id"])
+    command = any_desk.do("cancel_subscription", subscription_id=stranger["id"])
     assert (command.status, wrong(command)["code"]) == (CommandStatus.REFUSED, "not_ours")
     assert only(fake.subscriptions)["status"] == "active"
 
 
-def test_object_that_stripe_does_not_have_is_refused(sqlite_desk: Desk) -> None:
-    command = sqlite_desk.do("cancel_subscription", subscription_id="sub_none")
+def test_object_that_stripe_does_not_have_is_refused(any_desk: Desk) -> None:
+    command = any_desk.do("cancel_subscription", subscription_id="sub_none")
     assert (command.status, wrong(command)["code"]) == (CommandStatus.REFUSED, "resource_missing")

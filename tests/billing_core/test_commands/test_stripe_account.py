@@ -63,9 +63,9 @@ def with_price(account: RealAccount) -> RealAccount:
 
 
 @pytest.fixture
-def desk(sqlite: Database, account: Account) -> Desk:
+def desk(any_database: Database, account: Account) -> Desk:
     # A user of its own: under a known user's key Stripe would answer with an earlier run's customer.
-    return Desk(sqlite, account, user=time.time_ns() % 2_000_000_000)
+    return Desk(any_database, account, user=time.time_ns() % 2_000_000_000)
 
 
 def created(desk: Desk) -> dict[str, str]:

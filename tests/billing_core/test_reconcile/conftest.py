@@ -1,4 +1,3 @@
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -6,21 +5,17 @@ from structlog.testing import capture_logs
 
 import migrations
 from tests.billing_core.test_reconcile.account import Account, forget, live, with_users
-from tests.embedded.postgres_server import PostgresServer
 from tests.fake_stripe import FakeStripe
+from tests.kinds import EACH, empty_database
 from tests.stores import open_database
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="module", params=EACH)
+def empty_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database for all tests of a module, of each kind in turn."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('reconcile') / 'billing.db'}"
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        url = server.create_database(f"reconcile_{uuid.uuid4().hex}")
-    migrations.upgrade(url)
-    return url
+    with empty_database(request, request.param) as url:
+        migrations.upgrade(url)
+        yield url
 
 
 @pytest.fixture(scope="module")

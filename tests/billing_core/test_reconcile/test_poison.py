@@ -15,15 +15,15 @@ from tests.stores import count
 
 
 @pytest.fixture
-def poisoned(postgres: Database) -> Iterator[Account]:
+def poisoned(server_database: Database) -> Iterator[Account]:
     """Three drafts, one with a number longer than any. SQLite would hold it."""
-    with postgres.write() as session:
+    with server_database.write() as session:
         session.execute(sa.delete(BillingCustomer))
     with FakeStripe(seed=8, rate=0) as fake:
         customer, _ = customer_with_card(fake, metadata={"user_id": "1"})
         drafts = [call(fake, "POST", "/v1/invoices", customer=customer["id"]) for _ in range(3)]
         fake.sandbox.state.get("invoice", drafts[1]["id"])["number"] = "9" * 101
-        yield Account(fake, postgres)
+        yield Account(fake, server_database)
 
 
 def test_neighbours_of_a_poison_object_are_written(poisoned: Account) -> None:

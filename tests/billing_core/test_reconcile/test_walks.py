@@ -21,7 +21,7 @@ DRAFTS = 250
 
 
 @pytest.fixture
-def many(empty_sqlite: Database) -> Any:
+def many(empty_database: Database) -> Any:
     """A customer with more drafts than two pages hold, made in three seconds, and their rows."""
     with FakeStripe(seed=6, rate=0) as fake:
         customer, _ = customer_with_card(fake, metadata={"user_id": "1"})
@@ -29,17 +29,17 @@ def many(empty_sqlite: Database) -> Any:
             call(fake, "POST", "/v1/invoices", customer=customer["id"])
             if number in (20, 230):
                 fake.clock.advance(seconds=1)
-        account = Account(fake, empty_sqlite)
+        account = Account(fake, empty_database)
         account.run(repair=True, fill=True)
         yield account
 
 
 @pytest.fixture
-def empty_sqlite(sqlite: Database) -> Database:
-    with sqlite.write() as session:
+def empty_database(any_database: Database) -> Database:
+    with any_database.write() as session:
         for table in reversed(Model.metadata.sorted_tables):
             session.execute(table.delete())
-    return with_users(sqlite)
+    return with_users(any_database)
 
 
 def seen_and_unseen(walk: ListWalk) -> tuple[list[str], list[str]]:

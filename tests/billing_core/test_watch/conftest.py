@@ -8,6 +8,6 @@ from tests.billing_core.test_watch.watched import Watched
 
 
 @pytest.fixture
-def watched(sqlite: Database, redis_url: str) -> Iterator[Watched]:
+def watched(any_database: Database, redis_url: str) -> Iterator[Watched]:
     with Redis.from_url(redis_url) as redis:
-        yield Watched(redis, sqlite)
+        yield Watched(redis, any_database)

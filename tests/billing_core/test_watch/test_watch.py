@@ -139,8 +139,8 @@ def test_many_stuck_commands_are_counted_and_some_named(watched: Watched) -> Non
     assert found == "7 are not finished in time: cmd_0, cmd_1, cmd_2, cmd_3, cmd_4, …"
 
 
-def test_database_that_is_away_is_told_and_the_rest_is_seen_all_the_same(watched: Watched, closed_port: int) -> None:
-    away = open_database(f"postgresql://127.0.0.1:{closed_port}/billing")
+def test_database_that_is_away_is_told_and_the_rest_is_seen_all_the_same(watched: Watched, away_url: str) -> None:
+    away = open_database(away_url)
     blind = Watched(watched.redis, away)
     try:
         blind.live()

@@ -60,8 +60,8 @@ DEATHS = {
     "kill.workers": _killed("worker", "second_worker"),
     "kill.beat": _killed("beat"),
     "kill.redis": _killed("redis"),
-    "kill.postgres": _killed("postgres"),
-    "kill.everything": _killed("web", "worker", "second_worker", "beat", "redis", "postgres"),
+    "kill.database": _killed("database"),
+    "kill.everything": _killed("web", "worker", "second_worker", "beat", "redis", "database"),
     # The path of an event.
     "web.before_accept": _dies("before_accept"),
     "web.after_accept": _dies("after_accept"),

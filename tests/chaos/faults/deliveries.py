@@ -54,7 +54,7 @@ def _message_doubled(stage: Stage) -> Iterator[None]:
     _wait_until(lambda: {newer for _, newer in changes} <= stage.service.recorded().keys())
     queue, inbox = Keys(PREFIX).queue(Family.CUSTOMER), Keys(PREFIX).inbox(Family.CUSTOMER)
     with (
-        stage.stopped_database_writes("BillingEvents"),
+        stage.database.unwritable([older for older, _ in changes]),
         stage.backlog(),
         Redis.from_url(stage.service.redis.url) as redis,
     ):

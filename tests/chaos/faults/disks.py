@@ -1,4 +1,4 @@
-"""A full disk: Redis cannot write its append-only file, PostgreSQL cannot grow a table."""
+"""A full disk: Redis cannot write its append-only file, the database cannot grow a table."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,12 +9,12 @@ from tests.chaos.faults.fault import CannotStrike, Fault
 from tests.chaos.stage import Stage
 
 
-def _full(disk_of: Callable[[Stage], SmallDisk]) -> Fault:
+def _full(disk_of: Callable[[Stage], SmallDisk | None]) -> Fault:
     @contextmanager
     def strike(stage: Stage) -> Iterator[None]:
-        if stage.cannot_fill:
-            raise CannotStrike(stage.cannot_fill)
         disk = disk_of(stage)
+        if disk is None or disk.cannot_fill:
+            raise CannotStrike(disk.cannot_fill if disk and disk.cannot_fill else "the server's disk is not ours")
         disk.fill()
         time.sleep(stage.lasting)
         disk.empty()
@@ -26,5 +26,5 @@ def _full(disk_of: Callable[[Stage], SmallDisk]) -> Fault:
 
 DISKS = {
     "disk_full.redis": _full(lambda stage: stage.redis_disk),
-    "disk_full.postgres": _full(lambda stage: stage.postgres_disk),
+    "disk_full.database": _full(lambda stage: stage.database.disk),
 }

@@ -25,5 +25,5 @@ PAUSES = {
     "stop.worker": _paused("worker"),
     "stop.beat": _paused("beat"),
     "stop.redis": _paused("redis"),
-    "stop.postgres": _paused("postgres"),
+    "stop.database": _paused("database"),
 }

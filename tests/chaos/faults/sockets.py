@@ -24,4 +24,4 @@ def _half_open(name: str) -> Fault:
     return Fault(strike)
 
 
-SOCKETS = {f"half_open.{name}": _half_open(name) for name in ("redis", "postgres", "stripe", "web")}
+SOCKETS = {f"half_open.{name}": _half_open(name) for name in ("redis", "database", "stripe", "web")}

@@ -7,20 +7,17 @@ from billing_core.database import Database
 from config.settings import Settings
 from tests.ingest.api.calling import opened_api, settings_for_api
 from tests.ingest.api.stand_in import StandIn, seed
-from tests.stores import closed_port, database, migrated_postgres, postgres, prepared_sqlite, sqlite
-
-__all__ = ["closed_port", "database", "migrated_postgres", "postgres", "prepared_sqlite", "sqlite"]
 
 
 @pytest.fixture
-def settings(redis_url: str, sqlite: Database) -> Settings:
-    return settings_for_api(redis_url, sqlite)
+def settings(redis_url: str, any_database: Database) -> Settings:
+    return settings_for_api(redis_url, any_database)
 
 
 @pytest.fixture
-def worker(sqlite: Database) -> StandIn:
-    seed(sqlite)
-    return StandIn(sqlite)
+def worker(any_database: Database) -> StandIn:
+    seed(any_database)
+    return StandIn(any_database)
 
 
 @pytest.fixture

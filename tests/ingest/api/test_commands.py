@@ -37,13 +37,13 @@ async def create(api: httpx.AsyncClient, key: str | None = None, *, by: int = 1,
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_command_is_on_record_and_queued_before_the_answer(
-    api: httpx.AsyncClient, worker: StandIn, sqlite: Database, call: tuple[str, str, Body, str]
+    api: httpx.AsyncClient, worker: StandIn, any_database: Database, call: tuple[str, str, Body, str]
 ) -> None:
     method, path, body, name = call
     worker.idle = True
     answer = await api.request(method, API + path, json=body, headers=admin())
     assert answer.status_code == 202
-    told, command = answer.json(), row(sqlite, BillingCommand)
+    told, command = answer.json(), row(any_database, BillingCommand)
     assert worker.queued == [command.command_id] == [told["command_id"]]
     assert (command.name, command.subject, command.status) == (name, "service:backend", "pending")
     assert answer.headers["location"] == told["location"] == f"{API}/commands/{command.command_id}"
@@ -55,23 +55,23 @@ async def test_command_is_on_record_and_queued_before_the_answer(
 
 @pytest.mark.parametrize(("method", "path", "body", "name"), CALLS)
 async def test_same_object_by_either_id_is_the_same_command(
-    api: httpx.AsyncClient, sqlite: Database, method: str, path: str, body: Body, name: str
+    api: httpx.AsyncClient, any_database: Database, method: str, path: str, body: Body, name: str
 ) -> None:
-    ours = path.replace("sub_1", str(subscription_id(sqlite))).replace("in_1", str(invoice_id(sqlite)))
+    ours = path.replace("sub_1", str(subscription_id(any_database))).replace("in_1", str(invoice_id(any_database)))
     headers = admin() | {"Idempotency-Key": "key"}
     answers = [await api.request(method, API + one, json=body, headers=headers) for one in (path, ours)]
     assert answers[0].json() == answers[1].json()
-    assert count(sqlite, BillingCommand) == 1
+    assert count(any_database, BillingCommand) == 1
 
 
 @pytest.mark.parametrize(("method", "path", "body", "name"), CALLS)
 async def test_caller_who_waits_gets_the_row(
-    api: httpx.AsyncClient, sqlite: Database, method: str, path: str, body: Body, name: str
+    api: httpx.AsyncClient, any_database: Database, method: str, path: str, body: Body, name: str
 ) -> None:
     answer = await api.request(method, API + path, json=body, headers=admin() | WAITING)
     assert answer.status_code == (201 if method == "POST" else 200)
     assert answer.headers["preference-applied"] == "wait=10"
-    command = row(sqlite, BillingCommand)
+    command = row(any_database, BillingCommand)
     assert answer.headers["billing-command-id"] == command.command_id
     if name == "refund_invoice":
         assert answer.json()["stripe_refund_id"] == "re_1"
@@ -79,7 +79,7 @@ async def test_caller_who_waits_gets_the_row(
         return
     assert answer.json() == (await api.get(f"{API}/subscriptions/sub_1", headers=admin())).json()
     if method == "POST":
-        assert answer.headers["location"] == f"{API}/subscriptions/{subscription_id(sqlite)}"
+        assert answer.headers["location"] == f"{API}/subscriptions/{subscription_id(any_database)}"
 
 
 async def test_waiting_ends_as_soon_as_the_command_does(api: httpx.AsyncClient, worker: StandIn) -> None:
@@ -143,14 +143,16 @@ async def test_command_that_failed_is_500_to_who_waits(api: httpx.AsyncClient, w
     assert problem(await api.post(f"{API}/subscriptions", json=NEW, headers=user(1) | WAITING))["code"] == "failed"
 
 
-async def test_same_key_and_body_get_the_same_answer(api: httpx.AsyncClient, worker: StandIn, sqlite: Database) -> None:
+async def test_same_key_and_body_get_the_same_answer(
+    api: httpx.AsyncClient, worker: StandIn, any_database: Database
+) -> None:
     worker.idle = True
     first = await create(api, "key", quantity=1)
     worker.end(worker.queued[0])
     for again in (await create(api, "key"), await create(api, '"key"')):  # as in Stripe's API, and as in the draft
         assert (again.status_code, again.json()) == (first.status_code, first.json())
         assert again.headers["location"] == first.headers["location"]
-    assert len(worker.queued) == count(sqlite, BillingCommand) == 1
+    assert len(worker.queued) == count(any_database, BillingCommand) == 1
 
 
 async def test_same_key_for_anything_else_is_422(api: httpx.AsyncClient, worker: StandIn) -> None:
@@ -183,13 +185,13 @@ async def test_user_sees_what_a_service_does_about_them(api: httpx.AsyncClient) 
     assert (await api.get(answer.headers["location"], headers=user(2))).status_code == 404
 
 
-async def test_without_a_key_one_is_made_and_returned(api: httpx.AsyncClient, sqlite: Database) -> None:
+async def test_without_a_key_one_is_made_and_returned(api: httpx.AsyncClient, any_database: Database) -> None:
     first, second = await create(api), await create(api)
     keys = [answer.headers["idempotency-key"] for answer in (first, second)]
     assert len(set(keys)) == 2
     again = await create(api, keys[0])
     assert again.json() == first.json()
-    assert count(sqlite, BillingCommand) == 2
+    assert count(any_database, BillingCommand) == 2
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "\u00e4", "tab\there"])
@@ -257,16 +259,16 @@ async def test_wrong_field_is_named_and_its_value_is_not(
     ],
 )
 async def test_arguments_that_make_no_sense_are_refused_before_they_are_on_record(
-    api: httpx.AsyncClient, sqlite: Database, method: str, path: str, body: Body
+    api: httpx.AsyncClient, any_database: Database, method: str, path: str, body: Body
 ) -> None:
     answer = await api.request(method, API + path, json=body, headers=admin())
     assert (answer.status_code, problem(answer)["code"]) == (422, "invalid_arguments")
     assert problem(answer)["errors"]
-    assert count(sqlite, BillingCommand) == 0
+    assert count(any_database, BillingCommand) == 0
 
 
 async def test_200_concurrent_posts_with_one_key_are_one_command(
-    settings: Settings, worker: StandIn, sqlite: Database
+    settings: Settings, worker: StandIn, any_database: Database
 ) -> None:
     worker.idle = True
     async with opened_api(settings, worker.enqueue) as one, opened_api(settings, worker.enqueue) as another:
@@ -275,4 +277,4 @@ async def test_200_concurrent_posts_with_one_key_are_one_command(
     assert {(answer.status_code, answer.text, answer.headers["location"]) for answer in answers} == {
         (202, answers[0].text, answers[0].headers["location"])
     }
-    assert len(worker.queued) == count(sqlite, BillingCommand) == 1
+    assert len(worker.queued) == count(any_database, BillingCommand) == 1

@@ -38,8 +38,8 @@ KNOWN: dict[str, list[Any]] = {"subscriptionId": ["sub_1", "sub_2"], "invoiceId"
 
 
 @pytest.fixture
-def app(redis_url: str, sqlite: Database, worker: StandIn) -> FastAPI:
-    return made_app(settings_for_api(redis_url, sqlite), worker.enqueue, client_secret=lambda _: "pi_1_secret_1")
+def app(redis_url: str, any_database: Database, worker: StandIn) -> FastAPI:
+    return made_app(settings_for_api(redis_url, any_database), worker.enqueue, client_secret=lambda _: "pi_1_secret_1")
 
 
 def test_document_has_every_call_and_not_the_webhook(app: FastAPI) -> None:
@@ -75,7 +75,7 @@ def test_document_names_nothing_of_fastapis_own_errors(app: FastAPI) -> None:
 
 
 @pytest.mark.timeout(100)
-def test_no_answer_is_undocumented_and_none_is_5xx(app: FastAPI, sqlite: Database) -> None:
+def test_no_answer_is_undocumented_and_none_is_5xx(app: FastAPI, any_database: Database) -> None:
     schema = schemathesis.openapi.from_dict(app.openapi())
     with served_app(app) as address:
         for found, mode in itertools.product(schema.get_all_operations(), GenerationMode):

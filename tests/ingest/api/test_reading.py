@@ -41,8 +41,8 @@ def invoiced(database: Database, *, days: list[int]) -> None:
             apply_facts(session, [fact(invoice(f"in_day{day}_{number}", created=T0 + day * 86_400), at=number + 1)])
 
 
-async def test_subscription_is_found_by_either_id(api: httpx.AsyncClient, sqlite: Database) -> None:
-    own_id = subscription_id(sqlite)
+async def test_subscription_is_found_by_either_id(api: httpx.AsyncClient, any_database: Database) -> None:
+    own_id = subscription_id(any_database)
     answers = [await api.get(f"{API}/subscriptions/{one}", headers=user(1)) for one in ("sub_1", own_id)]
     assert answers[0].json() == answers[1].json()
     told = answers[0].json()
@@ -81,10 +81,10 @@ async def test_pages_are_the_newest_first_and_hold_each_row_once(database: Datab
     assert days == ["day9", "day7", "day7", "day7", "day5", "day1", "1"]
 
 
-async def test_row_that_comes_between_two_pages_shifts_nothing(api: httpx.AsyncClient, sqlite: Database) -> None:
-    invoiced(sqlite, days=[1, 2, 3])
+async def test_row_that_comes_between_two_pages_shifts_nothing(api: httpx.AsyncClient, any_database: Database) -> None:
+    invoiced(any_database, days=[1, 2, 3])
     first = (await api.get(f"{API}/users/1/invoices?limit=2", headers=user(1))).json()
-    invoiced(sqlite, days=[9])
+    invoiced(any_database, days=[9])
     params = {"limit": 2, "cursor": first["next"]}
     second = (await api.get(f"{API}/users/1/invoices", params=params, headers=user(1))).json()
     assert [one["stripe_invoice_id"] for one in second["data"]] == ["in_day1_0", "in_1"]

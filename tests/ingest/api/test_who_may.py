@@ -137,17 +137,17 @@ async def test_user_touches_nothing_of_another_user(
     assert worker.queued == []
 
 
-async def test_anothers_object_looks_like_none(api: httpx.AsyncClient, sqlite: Database) -> None:
+async def test_anothers_object_looks_like_none(api: httpx.AsyncClient, any_database: Database) -> None:
     answers = [
         await api.get(f"{API}/subscriptions/{identifier}", headers=user(1))
-        for identifier in ("sub_2", "sub_none", subscription_id(sqlite, "sub_2"), 2**31, 999999)
+        for identifier in ("sub_2", "sub_none", subscription_id(any_database, "sub_2"), 2**31, 999999)
     ]
     bodies = [problem(answer) | {"instance": ""} for answer in answers]
     assert all(body == bodies[0] for body in bodies)
 
 
-async def test_service_touches_anything(api: httpx.AsyncClient, sqlite: Database) -> None:
-    for path in ("/users/2/subscriptions", "/subscriptions/sub_2", f"/subscriptions/{subscription_id(sqlite)}"):
+async def test_service_touches_anything(api: httpx.AsyncClient, any_database: Database) -> None:
+    for path in ("/users/2/subscriptions", "/subscriptions/sub_2", f"/subscriptions/{subscription_id(any_database)}"):
         assert (await api.get(API + path, headers=admin())).status_code == 200
 
 
@@ -197,8 +197,8 @@ async def test_user_changes_what_is_theirs(
 
 
 @pytest.mark.parametrize("env", ["production", "development", "test"])
-async def test_without_a_key_everything_is_refused(redis_url: str, sqlite: Database, env: str) -> None:
-    settings = settings_for_api(redis_url, sqlite, jwt_secret=None).model_copy(update={"env": env})
+async def test_without_a_key_everything_is_refused(redis_url: str, any_database: Database, env: str) -> None:
+    settings = settings_for_api(redis_url, any_database, jwt_secret=None).model_copy(update={"env": env})
     async with opened_api(settings) as client:
         for made in (admin(), user(1), {}, bearer(by_hand({"alg": "none"})), bearer(by_hand({"alg": "HS256"}, ""))):
             answer = await client.get(MINE, headers=made)
@@ -208,7 +208,7 @@ async def test_without_a_key_everything_is_refused(redis_url: str, sqlite: Datab
 
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA_KEY, "RS256"), (EC_KEY, "ES256")])
 async def test_public_key_verifies_its_one_algorithm(
-    redis_url: str, sqlite: Database, tmp_path: Any, key: Any, algorithm: str
+    redis_url: str, any_database: Database, tmp_path: Any, key: Any, algorithm: str
 ) -> None:
     import jwt  # noqa: PLC0415
 
@@ -218,7 +218,7 @@ async def test_public_key_verifies_its_one_algorithm(
     confused = by_hand({"alg": "HS256", "typ": "JWT"}, pem)
     other = jwt.encode(claims(), OTHER_RSA_KEY, algorithm="RS256")
     for written in (pem, pem.replace("\n", "\\n"), str(tmp_path / "key.pem")):
-        settings = settings_for_api(redis_url, sqlite, jwt_secret=None, jwt_public_key=written)
+        settings = settings_for_api(redis_url, any_database, jwt_secret=None, jwt_public_key=written)
         async with opened_api(settings) as client:
             assert (await client.get(MINE, headers=bearer(good))).status_code == 200
             for bad in (

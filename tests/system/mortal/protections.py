@@ -5,11 +5,10 @@
 
 import os
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from billing_core import audit, inbox, ordering, retry
@@ -66,7 +65,7 @@ def _late_settling() -> None:
 def _event_record() -> None:
     """Do not look whether an event is on record already."""
 
-    def settled(session: Session, event_ids: Collection[str]) -> set[str]:
+    def settled(known: Mapping[str, audit.OnRecord]) -> set[str]:
         return set()
 
     audit.settled = settled

@@ -1,0 +1,15 @@
+import pytest
+
+import migrations
+from billing_core.database import Database, create_engine_for
+from tests.convergence.drawn import every_history_ends_in_stripes_state
+
+
+@pytest.mark.timeout(0)  # EXAMPLES decides
+def test_every_history_delivered_in_any_order_ends_in_stripes_state(mssql_url: str) -> None:
+    migrations.upgrade(mssql_url)
+    database = Database(create_engine_for(mssql_url, pool_size=4))
+    try:
+        every_history_ends_in_stripes_state(database)
+    finally:
+        database.dispose()

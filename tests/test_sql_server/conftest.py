@@ -1,0 +1,3 @@
+from tests.sql_server import KIND
+
+collect_ignore = [] if KIND else ["test_databases.py"]
