@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.database import Database
+from billing_core.dialects import in_chunks
 from billing_core.links import Parents
 from billing_core.models import (
     BillingCustomer,
@@ -66,14 +67,14 @@ def orphans_of(session: Session, parents: Parents) -> Orphans:
 
 def adopt(session: Session, orphans: Orphans) -> None:
     """Link them."""
-    if invoices := orphans.get(Invoice):
+    for invoices in in_chunks(orphans.get(Invoice, ())):
         _adopt_invoices(session, invoices)
     for model in OF_INVOICE:
-        if stripe_ids := orphans.get(model):
+        for stripe_ids in in_chunks(orphans.get(model, ())):
             _adopt_of_invoices(session, model, stripe_ids)
-    if payment_methods := orphans.get(PaymentMethod):
+    for payment_methods in in_chunks(orphans.get(PaymentMethod, ())):
         _correct_defaults(session, payment_methods)
-    if customers := orphans.get(BillingCustomer):
+    for customers in in_chunks(orphans.get(BillingCustomer, ())):
         _adopt_of_customers(session, customers)
 
 

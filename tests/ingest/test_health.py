@@ -119,10 +119,10 @@ async def test_database_without_our_schema_is_not_ready(redis_url: str, any_data
 
 async def test_database_that_is_away_leaves_the_endpoint_ready(redis_url: str, away_url: str) -> None:
     status, answer = await readiness(settings_for(redis_url, database_url=away_url))
-    assert (status, answer) == (
-        200,
-        {"ready": True, "redis": "ok", "database": "away: OperationalError; events are stored meanwhile"},
-    )
+    # Microsoft's driver tries for longer than the endpoint waits, though nobody listens.
+    reason = "TimeoutError" if away_url.startswith("mssql") else "OperationalError"
+    told = {"ready": True, "redis": "ok", "database": f"away: {reason}; events are stored meanwhile"}
+    assert (status, answer) == (200, told)
 
 
 async def test_database_that_does_not_answer_leaves_the_endpoint_ready(

@@ -1,6 +1,7 @@
 """The T-SQL server that TEST_MSSQL_URL names, for the tests that run on every database."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,10 +26,26 @@ def given_url() -> sa.URL:
         SqlServerUnusable: it has no form in which another database, or a proxy's port, can be put.
     """
     url = sa.make_url(os.environ[VARIABLE])
-    if url.get_backend_name() != "mssql" or not url.host or not url.database or "odbc_connect" in url.query:
+    if odbc := url.query.get("odbc_connect"):
+        url = _spelled_out(str(odbc))
+    if url.get_backend_name() != "mssql" or not url.host or not url.database:
         form = "mssql+pyodbc://user:password@host:port/database?TrustServerCertificate=yes"
-        raise SqlServerUnusable(f"{VARIABLE} must have the form {form}; no DSN and no odbc_connect")
+        raise SqlServerUnusable(f"{VARIABLE} must have the form {form}, or odbc_connect with a server; no DSN")
     return url
+
+
+# A value in braces may have semicolons.
+_ODBC = re.compile(r"\s*([^=;]+?)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|([^;]*))")
+_WORDS = {"server": "server", "database": "database", "uid": "username", "pwd": "password"}
+
+
+def _spelled_out(odbc: str) -> sa.URL:
+    """Return a connection string of ODBC as an URL."""
+    rest = {name.lower(): braced.replace("}}", "}") or plain for name, braced, plain in _ODBC.findall(odbc)}
+    rest.setdefault("database", "master")
+    known = {part: rest.pop(name) for name, part in _WORDS.items() if name in rest}
+    host, _, port = known.pop("server", "").removeprefix("tcp:").partition(",")
+    return sa.URL.create("mssql+pyodbc", host=host, port=int(port) if port else None, query=rest, **known)
 
 
 def address_of(url: sa.URL) -> tuple[str, int]:

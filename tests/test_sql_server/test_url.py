@@ -1,3 +1,5 @@
+from urllib.parse import quote_plus
+
 import pytest
 import sqlalchemy as sa
 
@@ -22,6 +24,14 @@ def test_another_server_and_database_keep_password_and_options(environment: pyte
     assert {**there.query, "port": ""} == {**given_url().query, "port": ""}
     back = moved(there, "db.example", 1444).set(database="billing")
     assert with_password(back) == with_password(sa.make_url(url))
+
+
+def test_connection_string_of_odbc_says_the_same(environment: pytest.MonkeyPatch) -> None:
+    odbc = "Driver={ODBC Driver 18 for SQL Server};Server=tcp:db.example,1444;Database=billing;UID=sa;PWD={p@;}}ss};Encrypt=yes"
+    environment.setenv("TEST_MSSQL_URL", f"mssql+pyodbc:///?odbc_connect={quote_plus(odbc)}")
+    assert given_url() == sa.make_url(DRIVER_18).set(password="p@;}ss").update_query_dict(
+        {"encrypt": "yes"}
+    ).difference_update_query(["Encrypt"])
 
 
 def test_port_is_sql_servers_unless_one_is_given() -> None:

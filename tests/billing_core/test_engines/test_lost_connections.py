@@ -3,8 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -29,15 +28,18 @@ def who(session: Session) -> int:
     return int(session.scalar(sa.text(f"SELECT {ours}")) or 0)
 
 
-Way = SimpleNamespace
-"""A database through a proxy."""
+class Way(NamedTuple):
+    """A database through a proxy."""
+
+    database: Database
+    proxy: TcpProxy
 
 
 @pytest.fixture
 def way(server_database_url: str) -> Iterator[Way]:
     with proxied(server_database_url) as (url, proxy):
         database = open_database(url)
-        yield Way(database=database, proxy=proxy)
+        yield Way(database, proxy)
         database.dispose()
 
 
@@ -84,7 +86,7 @@ def silent_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engines.mssql, "STATEMENT_SECONDS", 1)
     with proxied(request.getfixturevalue(f"{request.param}_url")) as (url, proxy):
         database = open_database(url)
-        yield Way(database=database, proxy=proxy)
+        yield Way(database, proxy)
         database.dispose()
 
 

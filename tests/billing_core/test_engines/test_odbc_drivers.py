@@ -1,10 +1,10 @@
-import _ctypes
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import _core
 
 from billing_core.dialects.engines import odbc_drivers
 from billing_core.dialects.engines.odbc_drivers import OdbcMissing, find_driver, is_freetds, packaged_driver
@@ -20,8 +20,8 @@ def package_is(monkeypatch: pytest.MonkeyPatch, library: Path | None) -> None:
 @pytest.fixture
 def loadable(monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of a library that can be loaded, as that of the package's driver."""
-    package_is(monkeypatch, Path(_ctypes.__file__))
-    return _ctypes.__file__
+    package_is(monkeypatch, Path(_core.__file__))
+    return str(_core.__file__)
 
 
 @pytest.mark.parametrize(
