@@ -62,6 +62,14 @@ class BothSides:
 
         return asyncio.run(call())
 
+    def accept_apart(self, event: AcceptedEvent) -> None:
+        """Accept an event into a message of its own, as if the last one were full."""
+        waiting = self._list(self.keys.queue(event.family))
+        self.redis.delete(self.keys.queue(event.family))
+        self.accept(event)
+        if waiting:
+            self.redis.rpush(self.keys.queue(event.family), *waiting)
+
     def queue(self, family: Family = FAMILY) -> list[Message]:
         """Return the messages that wait, the next to be consumed first."""
         return [json.loads(raw) for raw in reversed(self._list(self.keys.queue(family)))]

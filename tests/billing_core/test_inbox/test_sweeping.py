@@ -64,7 +64,7 @@ def test_nothing_is_done_on_an_empty_inbox(sides: BothSides) -> None:
 
 def test_event_waiting_in_a_long_queue_is_left_alone_however_old(sides: BothSides) -> None:
     for number in range(40):
-        sides.accept(event(f"evt_{number}"))
+        sides.accept_apart(event(f"evt_{number}"))
         sides.age(10)
     assert sides.sweep() == []
     assert len(sides.queue()) == 40
@@ -72,7 +72,7 @@ def test_event_waiting_in_a_long_queue_is_left_alone_however_old(sides: BothSide
 
 def test_event_lost_from_the_front_of_a_long_queue_is_queued_again(sides: BothSides) -> None:
     for number in range(40):
-        sides.accept(event(f"evt_{number}"))
+        sides.accept_apart(event(f"evt_{number}"))
         sides.age(10)
     sides.pop()
     sides.pop()
@@ -83,7 +83,7 @@ def test_event_lost_from_the_front_of_a_long_queue_is_queued_again(sides: BothSi
 def test_lost_event_younger_than_the_queues_oldest_waits_until_that_is_consumed(sides: BothSides) -> None:
     sides.accept(event("evt_old"))
     sides.age(60)
-    sides.accept(event("evt_lost"))
+    sides.accept_apart(event("evt_lost"))
     sides.age(60)
     old, _lost = sides.pop(), sides.pop()
     sides.restore(old)
@@ -95,9 +95,9 @@ def test_lost_event_younger_than_the_queues_oldest_waits_until_that_is_consumed(
 
 def test_messages_without_work_left_at_the_front_do_not_hide_the_queues_age(sides: BothSides) -> None:
     for number in range(5):
-        sides.accept(event(f"evt_done{number}"))
+        sides.accept_apart(event(f"evt_done{number}"))
         sides.settle(f"evt_done{number}")
-    sides.accept(event("evt_lost"))
+    sides.accept_apart(event("evt_lost"))
     sides.redis.lpop(sides.keys.queue(FAMILY))
     sides.age(5)
     sides.accept(event("evt_waits"))
@@ -110,7 +110,7 @@ def test_queue_whose_front_tells_nothing_is_consumed_before_anything_is_queued_a
     sides.pop()
     sides.age(STALL + 1)
     for number in range(12):
-        sides.accept(event(f"evt_done{number}"))
+        sides.accept_apart(event(f"evt_done{number}"))
         sides.settle(f"evt_done{number}")
     assert sides.sweep() == []
     for _ in range(12):
