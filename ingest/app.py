@@ -23,7 +23,7 @@ from ingest.health import Health
 from ingest.matched import MatchedSecrets
 from ingest.metrics import Metrics
 from ingest.signature import SignatureVerifier
-from ingest.webhook import WebhookEndpoint
+from ingest.webhook import WebhookEndpoint, WebhookFirst
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -62,13 +62,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     parts = add_api(app, settings, celery, blocking_redis)
     inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
     metrics = Metrics(blocking_redis, inbox, parts.database, settings)
-    # First, and outside FastAPI's machinery: most requests are webhooks. docs/adr/0003-webhook-outside-fastapi.md
     app.router.routes[:0] = [
-        Route("/webhooks/stripe", endpoint.post, methods=["POST"]),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
         Route("/metrics", metrics.get),  # prometheus_client's own application, mounted, answers with a redirect
     ]
+    # The last that is added is asked first. docs/adr/0003-webhook-outside-fastapi.md
+    app.add_middleware(WebhookFirst, endpoint=endpoint)
     return app
 
 

@@ -300,7 +300,7 @@ async def test_burst_needs_far_fewer_round_trips_than_events(client: httpx.Async
     assert [answer.json() for answer in answers] == [{"received": True}] * 200
     assert calls < 100
     queued = [event_id for message in queue_of(settings.redis_url, Family.INVOICE) for event_id in ids_in(message)]
-    assert len(queue_of(settings.redis_url, Family.INVOICE)) == calls + 1
+    assert len(queue_of(settings.redis_url, Family.INVOICE)) < 10
     assert sorted(queued) == sorted(["evt_1", *(f"evt_{number}x" for number in range(200))])
 
 
