@@ -107,8 +107,11 @@ def decode_event(event_id: str, payload: bytes) -> StripeEvent:
     """
     try:
         text = payload.decode()
-        if _form_decoder.decode(text).object == "v2.core.event":
+        try:
+            return _decoder.decode(text)
+        except msgspec.ValidationError:
+            if _form_decoder.decode(text).object != "v2.core.event":
+                raise
             return _thin_decoder.decode(text).as_event()
-        return _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedEvent(f"{event_id} is no Stripe event: {error}") from error

@@ -3,8 +3,11 @@
 Amounts are integers in the currency's minor unit; times are aware UTC datetimes of whole seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 # Once a subscription says this it is over: no later state can follow. https://docs.stripe.com/api/subscriptions/object
@@ -213,4 +216,12 @@ Record = (
 
 def values_of(record: Record) -> dict[str, Any]:
     """Return the record's fields by the models' attribute names."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    kind: Any = type(record)
+    names, values = _fields(kind)
+    return dict(zip(names, values(record), strict=True))
+
+
+@cache
+def _fields(record: type[Any]) -> tuple[tuple[str, ...], Callable[[Record], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(record))
+    return names, attrgetter(*names)

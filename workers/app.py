@@ -2,10 +2,11 @@
 
 import sys
 
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 from billing_core.dialects import require_driver
 from config.celery import create_celery
+from config.collector import spare_what_stays
 from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import SettingsError
@@ -25,6 +26,11 @@ app.conf.imports = (
     "workers.heartbeat",
     "workers.watch",
 )
+
+
+@worker_ready.connect
+def _spare_what_stays(**_: object) -> None:
+    spare_what_stays()
 
 
 @setup_logging.connect

@@ -1,7 +1,8 @@
 """A batch of events from claim to settlement: all in one transaction, or else each on its own."""
 
 import traceback
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -12,6 +13,7 @@ from billing_core.errors import BillingError, DatabaseUnavailable, NeverRetry, R
 from billing_core.events import decode_event
 from billing_core.facts import Fact, Notice, Query
 from billing_core.inbox import ClaimedEvent
+from billing_core.ordering import Outcome
 from billing_core.retry import named_database_errors
 from billing_core.shapes import app_of
 from config.queues import Family
@@ -71,7 +73,7 @@ def _apply(here: Runtime, facts: Sequence[Fact | Notice], later: list[str]) -> l
     for event_id, trouble in processed.later.items():
         log.warning("event.postponed", event_id=event_id, reason=str(trouble))
     later += processed.later
-    _log(facts, {event_id: str(outcome) for event_id, outcome in processed.outcomes.items()})
+    _log(facts, processed.outcomes)
     return []
 
 
@@ -127,16 +129,19 @@ def _storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _log(facts: Sequence[Fact | Notice], outcomes: dict[str, str]) -> None:
+def _log(facts: Sequence[Fact | Notice], outcomes: Mapping[str, Outcome]) -> None:
+    """Write one line for each outcome: a line for each event would cost a tenth of what it takes to apply it."""
     now = datetime.now(UTC)
+    by_outcome = defaultdict[Outcome, list[Fact | Notice]](list)
     for fact in facts:
         if outcome := outcomes.get(fact.event.id):
-            lag = (now - fact.received_at).total_seconds()
-            log.info(
-                "event.settled",
-                outcome=outcome,
-                event_id=fact.event.id,
-                event_type=fact.event.type,
-                object_id=fact.event.object_id,
-                lag_s=round(lag, 3),
-            )
+            by_outcome[outcome].append(fact)
+    for outcome, group in by_outcome.items():
+        log.info(
+            "events.settled",
+            outcome=outcome,
+            count=len(group),
+            event_ids=[fact.event.id for fact in group],
+            object_ids=sorted({fact.event.object_id for fact in group if fact.event.object_id}),
+            lag_s=round(max((now - fact.received_at).total_seconds() for fact in group), 3),
+        )
