@@ -13,6 +13,7 @@ from starlette.routing import Route
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import AcceptingInbox, WorkingInbox
 from config.celery import create_celery
+from config.collector import spare_what_stays
 from config.loading import load_settings
 from config.logging import configure_logging
 from config.redis_client import redis_client
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        spare_what_stays()
         yield
         await matched.close()
         await redis.aclose()
