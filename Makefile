@@ -64,6 +64,14 @@ soak: install  ## draw histories and deliver them at their worst for SECONDS (60
 schema-sql: install  ## render the migrations as T-SQL scripts for a DBA, into migrations/sql/
 	$(BIN)/python -m migrations.schema_sql
 
+.PHONY: bench
+bench: install  ## measure everything, half an hour, into docs/performance.md; ARGS="accept apply" selects parts
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: install  ## accept, apply and lag in 2 min, only printed; ARGS="accept" selects parts
+	$(BIN)/python -m tests.bench --quick $(ARGS)
+
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)
 	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .schemathesis
