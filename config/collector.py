@@ -14,4 +14,5 @@ def spare_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

@@ -1,5 +1,11 @@
 """Serve the endpoint: `python -m ingest`."""
 
+import gc
+
+# Until all is there that stays (config/collector.py): it would look through what is imported again and again.
+gc.disable()
+
+# ruff: noqa: E402
 import sys
 
 import uvicorn

@@ -12,6 +12,7 @@ import sqlglot
 from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlglot import exp
 
 import migrations
@@ -196,6 +197,11 @@ def test_host_platforms_version_table_is_left_alone(database_url: str, engine: s
     migrations.upgrade(database_url)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["003"]
+
+
+def test_newest_file_is_what_alembic_upgrades_to() -> None:
+    head = ScriptDirectory.from_config(migrations.configured()).get_current_head()
+    assert migrations._head() == head
 
 
 def test_current_and_head_tell_how_far_the_database_is(database_url: str) -> None:
