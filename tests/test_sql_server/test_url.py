@@ -27,7 +27,10 @@ def test_another_server_and_database_keep_password_and_options(environment: pyte
 
 
 def test_connection_string_of_odbc_says_the_same(environment: pytest.MonkeyPatch) -> None:
-    odbc = "Driver={ODBC Driver 18 for SQL Server};Server=tcp:db.example,1444;Database=billing;UID=sa;PWD={p@;}}ss};Encrypt=yes"
+    odbc = (
+        "Driver={ODBC Driver 18 for SQL Server};Server=tcp:db.example,1444;Database=billing;"
+        "UID=sa;PWD={p@;}}ss};Encrypt=yes"
+    )
     environment.setenv("TEST_MSSQL_URL", f"mssql+pyodbc:///?odbc_connect={quote_plus(odbc)}")
     assert given_url() == sa.make_url(DRIVER_18).set(password="p@;}ss").update_query_dict(
         {"encrypt": "yes"}
