@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -119,10 +120,9 @@ async def test_database_without_our_schema_is_not_ready(redis_url: str, any_data
 
 async def test_database_that_is_away_leaves_the_endpoint_ready(redis_url: str, away_url: str) -> None:
     status, answer = await readiness(settings_for(redis_url, database_url=away_url))
-    # Microsoft's driver tries for longer than the endpoint waits, though nobody listens.
-    reason = "TimeoutError" if away_url.startswith("mssql") else "OperationalError"
-    told = {"ready": True, "redis": "ok", "database": f"away: {reason}; events are stored meanwhile"}
-    assert (status, answer) == (200, told)
+    assert (status, answer["ready"], answer["redis"]) == (200, True, "ok")
+    # Not by which error: Microsoft's driver tries for longer than the endpoint waits, though nobody listens.
+    assert re.fullmatch(r"away: \w+; events are stored meanwhile", answer["database"])
 
 
 async def test_database_that_does_not_answer_leaves_the_endpoint_ready(
