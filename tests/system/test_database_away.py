@@ -34,11 +34,11 @@ IN_HAND = defaults.worker_concurrency * PREFETCH_PER_THREAD + len(QUEUES)  # mes
 
 
 class Sample(NamedTuple):
-    """Where the work is at one moment: bytes of the worker's memory, messages in its hands, messages in Redis."""
+    """Where the work is at one moment: bytes of the worker's memory, messages in its hands, events in Redis' inbox."""
 
     memory: int
     held: int
-    queued: int
+    waiting: int
 
 
 class Outage(NamedTuple):
@@ -83,7 +83,7 @@ def test_while_the_database_is_away_everything_waits_in_redis_and_drains_by_itse
         assert set(service.recorded().values()) == {"applied"}
     for outage in (stopped, killed):
         assert max(sample.held for sample in outage.meanwhile) <= IN_HAND
-        assert outage.meanwhile[-1].queued > outage.accepted / 2
+        assert outage.meanwhile[-1].waiting > outage.accepted / 2
         assert max(sample.memory for sample in (*outage.meanwhile, outage.after)) < stopped.before.memory * GROWTH
 
 
@@ -123,5 +123,5 @@ def _samples(service: Service, seconds: float) -> Iterator[Sample]:
 def _sample(service: Service) -> Sample:
     with Redis.from_url(service.redis.url) as redis:
         held = redis.hlen(f"{defaults.queue_prefix}unacked")
-        queued = [redis.llen(f"{defaults.queue_prefix}{family}") for family in Family]
-    return Sample(psutil.Process(service.worker.pid).memory_info().rss, int(held), sum(map(int, queued)))
+        waiting = [redis.zcard(f"{defaults.queue_prefix}inbox:{family}") for family in Family]
+    return Sample(psutil.Process(service.worker.pid).memory_info().rss, int(held), sum(map(int, waiting)))
