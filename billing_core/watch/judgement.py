@@ -56,7 +56,7 @@ def _inbox(flow: Flow, limit: float) -> Iterator[Finding]:
     late = {family: depth for family, depth in flow.depths.items() if depth.oldest_s > limit}
     for family, depth in late.items():
         found = f"{family}: {depth.inbox} events wait, the oldest for {depth.oldest_s:.0f} s"
-        yield fail("inbox", found, 'docs/operations.md, "The queue grows"')
+        yield fail("inbox", found, "docs/runbooks/queue-grows.md")
     if not late:
         waiting = sum(depth.inbox for depth in flow.depths.values())
         yield ok("inbox", f"{waiting} events wait, none longer than {limit:g} s")
