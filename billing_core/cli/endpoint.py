@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from billing_core import webhook_endpoint
+from billing_core.cli.audit import note_first
 from billing_core.cli.doctor import JsonOption, report
 from billing_core.cli.runtime import Runtime, runtime
 from billing_core.doctor.stripe_account import deliveries
@@ -23,8 +24,10 @@ UrlOption = Annotated[
 def create(url: UrlOption = None) -> None:
     """Register our URL at Stripe, for the event types that we handle. Prints its secret, which Stripe shows once."""
     here = runtime()
+    asked = _url(here, url)
+    note_first(here.database, "endpoint.create", url=asked)
     try:
-        created = webhook_endpoint.create(here.stripe, _url(here, url))
+        created = webhook_endpoint.create(here.stripe, asked)
     except (EndpointExists, StripeRefused) as error:
         sys.exit(str(error))
     # The secret alone on stdout, for a pipe into a vault; it is neither logged nor stored.

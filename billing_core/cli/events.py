@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,13 +8,18 @@ from rich.progress import Progress
 
 from billing_core import event_log
 from billing_core.cli.ages import age
+from billing_core.cli.audit import note_first
 from billing_core.cli.output import show_json, show_rows, terminal
 from billing_core.cli.runtime import runtime
+from billing_core.database import Database
 from billing_core.event_log import LISTED, UNRESOLVED, Selection, find_event, ids_to_replay, list_events
 from billing_core.ordering import Outcome
 from billing_core.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="The events on record: list, show, replay.")
+
+# Of the events of one replay: each event's own row says when it was last processed.
+MOST_NAMED = 100
 
 OutcomeOption = Annotated[Outcome | None, typer.Option(help="Only events with this outcome.")]
 TypeOption = Annotated[str | None, typer.Option("--type", help="Only events of this Stripe type.")]
@@ -82,7 +88,7 @@ def replay(
     if dry_run:
         for event_id in replaying.open:
             typer.echo(f"{event_id}: would be replayed")
-    failed = [] if dry_run else _run(replaying, timeout)
+    failed = [] if dry_run else _run(here.database, replaying, timeout)
     if replaying.refused or failed:
         sys.exit(1)
 
@@ -96,7 +102,9 @@ def purge(
     before = datetime.now(UTC) - age(older_than)
     if not (yes or typer.confirm(f"Delete events received before {before:%Y-%m-%d %H:%M} UTC?")):
         sys.exit("nothing was deleted")
-    typer.echo(f"deleted={event_log.purge(runtime().database, before)}")
+    database = runtime().database
+    note_first(database, "events.purge", received_before=before.isoformat())
+    typer.echo(f"deleted={event_log.purge(database, before)}")
 
 
 def _announce(replaying: Replay) -> None:
@@ -106,8 +114,10 @@ def _announce(replaying: Replay) -> None:
         typer.echo(f"{event_id}: already {settled}, nothing to do")
 
 
-def _run(replaying: Replay, timeout: float) -> list[str]:
+def _run(database: Database, replaying: Replay, timeout: float) -> list[str]:
     """Replay, tell each result, and return the events that are still unresolved."""
+    if replaying.open:
+        _note(database, replaying.open)
     replaying.start()
     console = terminal()
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -118,6 +128,11 @@ def _run(replaying: Replay, timeout: float) -> list[str]:
     failed = [event_id for event_id, result in replaying.finished.items() if result is None or result in UNRESOLVED]
     typer.echo(f"replayed={len(replaying.open)} failed={len(failed)}")
     return failed
+
+
+def _note(database: Database, event_ids: Sequence[str]) -> None:
+    [only] = event_ids if len(event_ids) == 1 else [None]
+    note_first(database, "events.replay", only, events=len(event_ids), first_event_ids=event_ids[:MOST_NAMED])
 
 
 def _moment(since: str | None) -> datetime | None:

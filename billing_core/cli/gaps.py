@@ -4,6 +4,7 @@ from typing import Annotated
 import typer
 
 from billing_core.cli.ages import age
+from billing_core.cli.audit import note_first
 from billing_core.cli.output import show_json, show_rows
 from billing_core.cli.runtime import runtime
 from billing_core.gaps import KEPT, Findings, GapFill
@@ -45,6 +46,8 @@ def _find(since: str | None, *, dry_run: bool) -> Findings:
         livemode=here.settings.livemode_expected,
         overlap=here.settings.gap_overlap,
     )
+    if not dry_run:
+        note_first(here.database, "gaps.fill", since=since)
     if length is None and not dry_run:
         return gaps.catch_up()
     return gaps.look(length, accept=not dry_run)

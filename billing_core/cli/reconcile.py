@@ -6,6 +6,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from billing_core import gaps
+from billing_core.cli.audit import note_first
 from billing_core.cli.output import show_json, show_rows, terminal
 from billing_core.cli.runtime import runtime
 from billing_core.reconcile.findings import ORDER, Finding
@@ -70,6 +71,9 @@ def _run(name: str, wanted: Run, *, restart: bool, as_json: bool) -> Run:
     reconciling = Reconcile(here.database, here.stripe, settle=here.settings.reconcile_settle, app=here.settings.app)
     resumable = Resumable(here.database, reconciling, name)
     run = resumable.begin(wanted, restart=restart)
+    if run.repair:
+        action = "backfill" if run.fill else "reconcile.repair"
+        note_first(here.database, action, kinds=run.kinds, run_began_at=run.began_at.isoformat())
     if run is not wanted and not as_json:
         typer.echo(f"going on with the run of {run.began_at:%Y-%m-%d %H:%M:%S} UTC")
     console = terminal()

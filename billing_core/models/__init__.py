@@ -1,5 +1,6 @@
 """The tables, one module each. docs/schema.md has every column with its meaning and origin."""
 
+from billing_core.models.billing_action import BillingAction
 from billing_core.models.billing_checkpoint import BillingCheckpoint
 from billing_core.models.billing_command import BillingCommand
 from billing_core.models.billing_customer import BillingCustomer
@@ -15,6 +16,7 @@ from billing_core.models.user import User
 
 __all__ = [
     "NEVER",
+    "BillingAction",
     "BillingCheckpoint",
     "BillingCommand",
     "BillingCustomer",

@@ -7,9 +7,11 @@ import time
 from datetime import datetime, timedelta
 
 from billing_core import checkpoints
+from billing_core.actions import Source, record_action
 from billing_core.database import Database
 from billing_core.reconcile.reconcile import Reconcile, new_run
 from billing_core.reconcile.run import Run, keep
+from billing_core.retry import named_database_errors, retry_blips
 
 CHECKPOINT = "reconcile.nightly"
 
@@ -39,7 +41,7 @@ class Nightly:
         run = Run.from_json(kept["run"]) if kept["run"] else None
         if run is None and now < datetime.fromisoformat(kept["next"]):
             return None
-        run = run or new_run(repair=self._repair)
+        run = run or self._begun()
         deadline = time.monotonic() + seconds
         while run.finished_at is None:
             self._reconcile.step(run)
@@ -50,6 +52,18 @@ class Nightly:
             keep(self._database, run)
             self._keep(now, None)
         return run
+
+    def _begun(self) -> Run:
+        run = new_run(repair=self._repair)
+        if run.repair:
+            self._note(run)
+        return run
+
+    @retry_blips
+    def _note(self, run: Run) -> None:
+        details = {"kinds": run.kinds, "run_began_at": run.began_at.isoformat()}
+        with named_database_errors(), self._database.write() as session:
+            record_action(session, "reconcile.repair", subject="system", source=Source.SYSTEM, details=details)
 
     def _keep(self, now: datetime, run: Run | None) -> None:
         value = {"next": self._next(now).isoformat(), "run": run.as_json() if run else None}

@@ -430,6 +430,22 @@ CREATE TABLE [BillingCheckpoints] (
     CONSTRAINT [UQ_BillingCheckpoints_Name] UNIQUE ([Name])
 );
 
+IF OBJECT_ID(N'[BillingActions]', N'U') IS NULL
+CREATE TABLE [BillingActions] (
+    [BillingActionID] INTEGER NOT NULL IDENTITY,
+    [Subject] NVARCHAR(255) NOT NULL,
+    [Source] NVARCHAR(20) NOT NULL,
+    [Action] NVARCHAR(50) NOT NULL,
+    [Target] NVARCHAR(255) COLLATE Latin1_General_BIN2 NULL,
+    [Details] NVARCHAR(max) NULL,
+    [CreatedAt] DATETIME2(6) NOT NULL DEFAULT sysutcdatetime(),
+    CONSTRAINT [PK_BillingActions] PRIMARY KEY ([BillingActionID])
+);
+
+IF NOT EXISTS (SELECT 1 FROM sys.indexes
+    WHERE name = N'IX_BillingActions_Target' AND object_id = OBJECT_ID(N'[BillingActions]', N'U'))
+CREATE INDEX [IX_BillingActions_Target] ON [BillingActions] ([Target]);
+
 IF NOT EXISTS (SELECT 1 FROM [billing_alembic_version])
 INSERT INTO billing_alembic_version (version_num) VALUES ('004');
 

@@ -26,6 +26,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON BillingEvents TO billing_service;
 -- A run that is over deletes its checkpoint.
 GRANT SELECT, INSERT, UPDATE, DELETE ON BillingCheckpoints TO billing_service;
 
+-- Who did what: it adds to them, and neither changes nor deletes one.
+GRANT SELECT, INSERT ON BillingActions TO billing_service;
+
 -- Whether the schema is the one that the code needs.
 GRANT SELECT ON billing_alembic_version TO billing_service;
 

@@ -42,11 +42,13 @@ def upgrade() -> None:
     _create_billing_events()
     _create_billing_commands()
     _create_billing_checkpoints()
+    _create_billing_actions()
 
 
 def downgrade() -> None:
     # Users stays: it is the host platform's, and one that we created may be in use by now.
     for table in (
+        "BillingActions",
         "BillingCheckpoints",
         "BillingCommands",
         "BillingEvents",
@@ -331,6 +333,22 @@ def _create_billing_checkpoints() -> None:
         unique="Name",
         refers={},
         indexes=[],
+    )
+
+
+def _create_billing_actions() -> None:
+    _create_table(
+        "BillingActions",
+        _key("BillingActionID"),
+        _text("Subject", 255),
+        _text("Source", 20),
+        _text("Action", 50),
+        _stripe_id("Target"),
+        sa.Column("Details", JsonObject()),
+        _now("CreatedAt"),
+        unique="",
+        refers={},
+        indexes=["Target"],
     )
 
 

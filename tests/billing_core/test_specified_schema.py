@@ -66,6 +66,7 @@ def test_tables_are_named_as_agreed() -> None:
     assert set(Model.metadata.tables) == {
         *SPECIFICATION,
         "Users",
+        "BillingActions",
         "BillingCheckpoints",
         "BillingCommands",
         "BillingCustomers",

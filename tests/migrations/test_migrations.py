@@ -23,6 +23,7 @@ from migrations.comparison import comparison_options
 ROOT = Path(__file__).parents[2]
 MSSQL_URL = "mssql+pyodbc://user:secret@127.0.0.1/billing?driver=ODBC+Driver+18+for+SQL+Server"
 OURS = {
+    "BillingActions",
     "BillingCheckpoints",
     "BillingCommands",
     "BillingCustomers",

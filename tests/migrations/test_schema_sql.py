@@ -14,7 +14,7 @@ from sqlglot.dialects.tsql import TSQL
 
 import migrations
 from billing_core.database import create_engine_for
-from billing_core.models import BillingCheckpoint, BillingEvent, Model, User
+from billing_core.models import BillingAction, BillingCheckpoint, BillingEvent, Model, User
 from migrations.comparison import comparison_options
 from migrations.schema_sql import DIRECTORY, scripts
 from tests.kinds import ONLY_SQL_SERVER
@@ -104,7 +104,9 @@ def test_role_may_do_what_the_service_does_and_no_more() -> None:
         granted[grant.args["securable"].sql(TSQL)] = {str(right) for right in grant.args["privileges"]}
     tables = set(Model.metadata.tables) - {User.__tablename__}
     deleted = {BillingEvent.__tablename__, BillingCheckpoint.__tablename__}
+    only_added_to = {BillingAction.__tablename__: {"SELECT", "INSERT"}}
     expected = {table: {"SELECT", "INSERT", "UPDATE"} | ({"DELETE"} if table in deleted else set()) for table in tables}
+    expected |= only_added_to
     assert granted == expected | {migrations.VERSION_TABLE: {"SELECT"}, "USERS(UserID)": {"SELECT"}}
 
 

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from billing_core import checkpoints
+from billing_core.actions import list_actions
 from billing_core.errors import StripeUnavailable
 from billing_core.reconcile.nightly import CHECKPOINT, Nightly
 from billing_core.reconcile.run import LAST_RUN, last_run
@@ -76,3 +77,13 @@ def test_beat_asks_only_with_a_key_and_a_time() -> None:
     assert RECONCILE_TASK in beat_schedule(Settings(env="test", stripe_secret_key=key))
     assert RECONCILE_TASK not in beat_schedule(Settings(env="test"))
     assert RECONCILE_TASK not in beat_schedule(Settings(env="test", stripe_secret_key=key, reconcile_at="off"))
+
+
+def test_run_that_may_repair_is_recorded_once_as_the_services_own(settled: Account, nightly: Nightly) -> None:
+    repairing = Nightly(settled.database, settled.reconcile, at="03:00", repair=True)
+    nightly.slice(at(1, 12), 0)
+    for minute in range(2):
+        repairing.slice(at(2, 3, minute), 0)
+    with settled.database.read() as session:
+        actions = list_actions(session, action="reconcile.repair")
+    assert [(one["subject"], one["source"]) for one in actions] == [("system", "system")]
