@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 
 from billing_core.dialects.engines.odbc_drivers import find_driver, is_freetds
 from billing_core.dialects.engines.pool import CONNECT_SECONDS, LOCK_SECONDS, pool_options
@@ -34,6 +34,8 @@ def make_engine(url: URL, pool_size: int) -> Engine:
         **pool_options(pool_size),
     )
     engine.dialect.dbapi.pooling = False  # type: ignore[union-attr]  # one pool is enough: SQLAlchemy's
+    # SQLAlchemy would look it up in sys.dm_exec_sessions, where not every T-SQL server has a row for who asks.
+    engine.dialect.get_default_isolation_level = _isolation  # type: ignore[assignment]
     event.listen(engine, "connect", _prepare)
     give_up_lost_connections(engine)
     return engine
@@ -78,6 +80,11 @@ def _for_freetds(url: URL) -> dict[str, str]:
         # Known from FreeTDS 1.5 on. Older ones encrypt, and do not ask who is at the other end.
         **({"ServerCertificate": "system"} if checked else {}),
     }
+
+
+def _isolation(_connection: DBAPIConnection) -> IsolationLevel:
+    """Return how every session of SQL Server begins, and ours stay."""
+    return "READ COMMITTED"
 
 
 def _prepare(connection: DBAPIConnection, _record: Any) -> None:

@@ -123,3 +123,9 @@ def test_session_waits_for_nothing_too_long(pyodbc: Any) -> None:
     _prepare(connection, None)
     assert connection.timeout == 10
     assert connection.statements == ["SET LOCK_TIMEOUT 5000", "COMMIT"]
+
+
+def test_isolation_is_known_without_asking_the_server(pyodbc: Any) -> None:
+    """The view that tells it has no row for a session behind a proxy on some servers."""
+    connection: Any = None
+    assert create_engine_for(HOST, pool_size=1).dialect.get_default_isolation_level(connection) == "READ COMMITTED"
