@@ -44,11 +44,13 @@ $(STRIPE_CLI): tests/stripe_cli/package.json tests/stripe_cli/package-lock.json
 
 # What tests need beyond PyPI. Where it cannot be installed (no root, no Debian), those tests are skipped, and say so.
 SYSTEM := chromium-headless-shell fonts-dejavu-core
+# What pyodbc, Microsoft's driver from PyPI and FreeTDS need to speak to the server of TEST_MSSQL_URL.
+ODBC := $(if $(TEST_MSSQL_URL),unixodbc libltdl7 libgssapi-krb5-2 tdsodbc)
 APT := DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -o DPkg::Lock::Timeout=300
 
 .PHONY: system
 system:  ## put the Debian packages that tests need on this machine, where root may
-	@missing=$$(for one in $(SYSTEM); do dpkg -s $$one >/dev/null 2>&1 || echo $$one; done); \
+	@missing=$$(for one in $(SYSTEM) $(ODBC); do dpkg -s $$one >/dev/null 2>&1 || echo $$one; done); \
 	  if [ -z "$$missing" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
 	  { $(APT) update && $(APT) install --yes --no-install-recommends $$missing; } >/dev/null \
 	  || echo "could not install" $$missing "- tests that need them are skipped"
@@ -62,15 +64,15 @@ test: install system $(STRIPE_CLI) lint  ## lint, then every test on real parts;
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: faults
-faults: install  ## kill -9 the worker KILLS times and Redis RESTARTS times under load
+faults: install $(if $(ODBC),system)  ## kill -9 the worker KILLS times and Redis RESTARTS times under load
 	KILLS=$${KILLS:-30} RESTARTS=$${RESTARTS:-20} $(BIN)/pytest -s tests/system $(ARGS)
 
 .PHONY: chaos
-chaos: install  ## strike the whole service with every fault once, or with N at random; SEED repeats, FAULTS='kill.*' selects
+chaos: install $(if $(ODBC),system)  ## strike the whole service with every fault once, or with N at random; SEED repeats, FAULTS='kill.*' selects
 	$(BIN)/python -m tests.chaos --count $(or $(N),0) --faults '$(or $(FAULTS),*)' $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: soak
-soak: install  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one
+soak: install $(if $(ODBC),system)  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one
 	$(BIN)/python -m tests.convergence --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 .PHONY: schema-sql

@@ -4,7 +4,7 @@
 --     sqlcmd -S <server> -d <database> -U <user> -b -i migrations/sql/billing_role.sql
 -- then give the role to the user that DATABASE_URL names:
 --     ALTER ROLE billing_service ADD MEMBER <user>;
--- Running it twice does no harm. Whoever runs migrations needs more: db_ddladmin, and REFERENCES on Users.
+-- Running it twice does no harm. Whoever runs migrations needs more: db_ddladmin, db_datareader and db_datawriter.
 
 IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'billing_service')
 CREATE ROLE billing_service;

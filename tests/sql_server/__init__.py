@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from billing_core.database import create_engine_for
+from billing_core.dialects.engines.odbc_drivers import OdbcMissing
 
 VARIABLE = "TEST_MSSQL_URL"
 KIND = ["mssql"] if os.environ.get(VARIABLE) else []
@@ -80,7 +81,7 @@ def described() -> str:
     """Say in one line which server is tested.
 
     Raises:
-        SqlServerUnusable: it does not answer.
+        SqlServerUnusable: it does not answer, or there is no driver to ask it.
     """
     if not KIND:
         return f"SQL Server: not tested, {VARIABLE} is not set"
@@ -91,4 +92,6 @@ def described() -> str:
             driver = connection.engine.url.query["driver"]
     except DBAPIError as error:
         raise SqlServerUnusable(f"{VARIABLE}: {':'.join(map(str, address_of(url)))}: {error.orig}") from error
+    except OdbcMissing as error:
+        raise SqlServerUnusable(f"{VARIABLE}: {error}") from error
     return f"SQL Server: {version}, through {driver}"

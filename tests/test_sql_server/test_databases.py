@@ -37,7 +37,7 @@ def exists(url: str) -> bool:
 def test_header_names_server_and_driver_and_not_the_password() -> None:
     line = described()
     assert line.startswith("SQL Server: ")
-    assert re.search(r", through (ODBC Driver \d+ for SQL Server|FreeTDS)$", line)
+    assert re.search(r", through (ODBC Driver \d+ for SQL Server|FreeTDS|/.*(msodbcsql|tds).*)$", line)
     assert str(given_url().password) not in line
 
 
