@@ -21,8 +21,8 @@ class DocumentedColumn(NamedTuple):
 
 
 def documented_tables() -> dict[str, dict[str, DocumentedColumn]]:
-    page = (ROOT / "docs/schema.md").read_text(encoding="utf-8")
-    sections = re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs/schema").glob("*.md")))
+    sections = re.findall(r"^## (\w+)\n(.*?)(?=^##? |\Z)", pages, re.MULTILINE | re.DOTALL)
     return {
         table: {row[0]: DocumentedColumn(*row) for row in _rows(text)}
         for table, text in sections
