@@ -3,11 +3,12 @@
 Every change is one Lua script, so no crash can leave an event seen but not queued, or applied but still due.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
@@ -23,6 +24,8 @@ LOOKED_AT = 200
 
 _MILLISECONDS = 13  # digits, until the year 2286
 
+EVENT_IDS = re.compile(rb"evt_\w+")
+
 
 def _lua(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
@@ -37,11 +40,19 @@ class AcceptedEvent(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much of a family waits: events not applied, messages queued, seconds since the oldest was accepted."""
+    """How much of a family waits.
+
+    Attributes:
+        inbox: events not applied.
+        queue: messages that no worker has taken.
+        oldest_s: seconds since the oldest event was accepted.
+        queue_oldest_s: seconds since the oldest message was queued, or queued again.
+    """
 
     inbox: int
     queue: int
     oldest_s: float
+    queue_oldest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +175,17 @@ class WorkingInbox:
         pipeline.llen(self._keys.queue(family))
         pipeline.zrange(self._keys.inbox(family), 0, LOOKED_AT - 1, withscores=True)
         pipeline.time()
-        inbox, queue, first, (seconds, _) = pipeline.execute()
-        age = seconds - self._oldest(first) / 1000 if first else 0.0
-        return Depth(inbox, queue, round(max(age, 0.0), 1))
+        pipeline.lindex(self._keys.queue(family), -1)
+        inbox, queue, first, (seconds, _), message = pipeline.execute()
+        queued = self._queued(family, message) if message else None
+        since = (self._oldest(first) if first else None, queued)
+        return Depth(inbox, queue, *(round(max(seconds - at / 1000, 0.0), 1) if at else 0.0 for at in since))
+
+    def _queued(self, family: Family, message: bytes) -> float | None:
+        """Return when a message was queued, in ms, by the entries of its events; None if none of them has work left."""
+        event_ids = EVENT_IDS.findall(message)[:LOOKED_AT]
+        found: Any = self._redis.zmscore(self._keys.inbox(family), event_ids) if event_ids else []
+        return min((score for score in found if score is not None), default=None)
 
     def _oldest(self, entries: Sequence[tuple[bytes, float]]) -> float:
         """Return when the oldest was accepted, in ms. Each try moves an entry's score on: it tells of the last one."""

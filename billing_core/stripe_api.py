@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
+from billing_core.stripe_calls import CountedCall
 from billing_core.stripe_gate import Left, StripeGate, gate_over
 from config.settings import Settings
 
@@ -128,16 +129,30 @@ class _GatedClient(stripe.RequestsClient):
     def request(  # type: ignore[override]  # as the SDK overrides it itself
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        if self._gate is None:
-            return super().request(method, url, headers, post_data)
-        self._gate.enter()
+        call = CountedCall(method, url)
+        self._enter(call)
+        call.sent()
         try:
             body, status, answered = super().request(method, url, headers, post_data)
         except stripe.APIConnectionError:
-            self._gate.left(Left.FAILED)
+            call.unanswered()
+            self._leave(Left.FAILED)
             raise
-        self._gate.left(_left(status), _retry_after(answered))
+        call.answered(status)
+        self._leave(_left(status), _retry_after(answered))
         return body, status, answered
+
+    def _enter(self, call: CountedCall) -> None:
+        if self._gate:
+            try:
+                self._gate.enter()
+            except StripeUnavailable:
+                call.held_back()
+                raise
+
+    def _leave(self, left: Left, retry_after: float | None = None) -> None:
+        if self._gate:
+            self._gate.left(left, retry_after)
 
 
 def _left(status: int) -> Left:

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     sweep_enabled: bool = True
     heartbeat_interval: Seconds = 5.0
     watch_interval: Seconds = 30.0
+    metrics_interval: Seconds = 5.0  # what a killed process counted since its last report is lost
     inbox_age_limit: Seconds = 60.0  # several sweeps: whatever still waits then, waits for a person
     visibility_timeout: WholeSeconds = 45
     worker_concurrency: Count = 8

@@ -1,10 +1,13 @@
 """Batches form at the door: while one Redis call is in flight, the requests that arrive share the next one."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from redis import RedisError
 
+from billing_core import metrics
 from billing_core.inbox import AcceptedEvent, AcceptingInbox
 
 
@@ -15,6 +18,7 @@ class InboxUnavailable(Exception):
 class _Waiting(NamedTuple):
     event: AcceptedEvent
     answer: asyncio.Future[bool]
+    since: float  # by the loop's clock
 
 
 class Acceptor:
@@ -36,8 +40,9 @@ class Acceptor:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        deadline = loop.call_later(self._timeout, _give_up, answer, event.event_id)
-        self._waiting.append(_Waiting(event, answer))
+        since = loop.time()
+        deadline = loop.call_at(since + self._timeout, _give_up, answer, event.event_id)
+        self._waiting.append(_Waiting(event, answer, since))
         if self._running is None:
             self._running = loop.create_task(self._drain())
         try:
@@ -65,6 +70,16 @@ class Acceptor:
             return
         for waiting, new in zip(batch, answers, strict=True):
             _answer(waiting.answer, new)
+        _count(batch, answers)
+
+
+def _count(batch: Sequence[_Waiting], answers: Sequence[bool]) -> None:
+    """Count a batch at once: for each event alone it would cost more than its part of the call to Redis."""
+    now = asyncio.get_running_loop().time()
+    metrics.ACCEPT_SECONDS.observe([now - waiting.since for waiting in batch])
+    kinds = Counter((waiting.event.family, new) for waiting, new in zip(batch, answers, strict=True))
+    for (family, new), number in kinds.items():
+        (metrics.ACCEPTED if new else metrics.DUPLICATES).labels(family).inc(number)
 
 
 def _failure(event_id: str, error: Exception) -> Exception:

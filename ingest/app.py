@@ -1,5 +1,6 @@
 """The composition root of the HTTP side."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import AcceptingInbox, WorkingInbox
+from billing_core.totals import Teller, Totals
 from config.celery import create_celery
 from config.collector import spare_what_stays
 from config.loading import load_settings
@@ -54,7 +56,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         spare_what_stays()
+        teller = Teller(totals, settings.metrics_interval)
+        teller.start()
         yield
+        await asyncio.to_thread(teller.stop)
         await matched.close()
         await redis.aclose()
         parts.close()
@@ -63,7 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Billing", lifespan=lifespan, generate_unique_id_function=lambda route: route.name)
     parts = add_api(app, settings, celery, blocking_redis)
     inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
-    metrics = Metrics(blocking_redis, inbox, parts.database, settings)
+    totals = Totals.of(settings)
+    metrics = Metrics(blocking_redis, inbox, parts.database, totals, settings)
     app.router.routes[:0] = [
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from redis import RedisError
 from redis.asyncio import Redis
 
+from billing_core import metrics
 from billing_core.webhook_secrets import fingerprint, key
 
 # More often would tell nobody more.
@@ -22,11 +23,13 @@ class MatchedSecrets:
         self._redis = redis
         self._key = key(prefix)
         self._names = [fingerprint(secret.get_secret_value()) for secret in secrets]
+        self._counters = [metrics.SECRETS_MATCHED.labels(name) for name in self._names]
         self._due = [0.0] * len(secrets)
         self._writing = set[asyncio.Task[None]]()  # the event loop itself keeps no task alive
 
     def note(self, position: int) -> None:
         """Note that the secret at this position verified a delivery now."""
+        self._counters[position].inc()
         now = time.monotonic()
         if now < self._due[position]:
             return

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from billing_core import metrics
 from billing_core.event_types import family_of
 from billing_core.inbox import AcceptedEvent
-from config.queues import Family
 from ingest.accept import Acceptor, InboxUnavailable
 from ingest.matched import MatchedSecrets
 from ingest.signature import BadSignature, SignatureVerifier
@@ -64,7 +63,6 @@ class WebhookEndpoint:
         self._livemode = livemode
         self._max_body_bytes = max_body_bytes
         self._decoder = msgspec.json.Decoder(Envelope)
-        self._accepted = {family: metrics.ACCEPTED.labels(family) for family in Family}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer Stripe: 200 once Redis holds the event, 4xx for what is not Stripe's, 503 to be sent again."""
@@ -131,11 +129,7 @@ class WebhookEndpoint:
             metrics.UNAVAILABLE.inc()
             log.error("webhook.inbox_unavailable", event_id=envelope.id, detail=str(error))  # noqa: TRY400  (the reason says it all)
             return _unavailable()
-        if new:
-            self._accepted[family].inc()
-            return RECEIVED
-        metrics.DUPLICATES.labels(family).inc()
-        return DUPLICATE
+        return RECEIVED if new else DUPLICATE
 
 
 def _announced(headers: Headers) -> int:

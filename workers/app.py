@@ -25,6 +25,7 @@ app.conf.imports = (
     "workers.reconcile",
     "workers.heartbeat",
     "workers.watch",
+    "workers.counting",
 )
 
 

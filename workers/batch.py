@@ -3,6 +3,7 @@
 import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -13,6 +14,7 @@ from billing_core.errors import BillingError, DatabaseUnavailable, NeverRetry, R
 from billing_core.events import decode_event
 from billing_core.facts import Fact, Notice, Query
 from billing_core.inbox import ClaimedEvent
+from billing_core.metrics import APPLY_SECONDS, DELIVERY_SECONDS, OUTCOMES, RETRIES
 from billing_core.ordering import Outcome
 from billing_core.retry import named_database_errors
 from billing_core.shapes import app_of
@@ -22,27 +24,54 @@ from workers.runtime import Runtime
 
 log = structlog.get_logger()
 
+for _family in Family:  # there before the first, so that Prometheus sees that one too
+    for _outcome in Outcome:
+        OUTCOMES.labels(_family, _outcome)
 
-def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> list[str]:
-    """Apply the events and settle them.
 
-    Returns:
-        The events to try again later. What is not among them is over: applied, stale, parked, foreign or dead.
+@dataclass(slots=True)
+class WorkedOff:
+    """What a batch came to.
+
+    Attributes:
+        family: of all its events.
+        later: the events to try again later. What is not among them is over: applied, stale, parked, foreign or dead.
+        outcomes: how many events came to which outcome in this attempt.
+        lag_s: seconds since the first of them was accepted.
     """
+
+    family: Family
+    later: list[str] = field(default_factory=list)
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    lag_s: float = 0.0
+
+    def __str__(self) -> str:
+        """Tell it in Flower, which shows what a task returns."""
+        counts = [f"{outcome}={number}" for outcome, number in self.outcomes.items()]
+        lag = [f"lag={self.lag_s:.3f}s"] if self.lag_s else []
+        return " ".join([*counts, *lag]) or "nothing left to do"
+
+
+def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> WorkedOff:
+    """Apply the events and settle them."""
     claimed = here.inbox.claim(event_ids)
-    later, dead, facts = list[str](), list[str](), list[Fact | Notice]()
+    done = WorkedOff(family)
+    later, dead, facts = done.later, list[str](), list[Fact | Notice]()
     for one in claimed:
         try:
             facts.append(_read(one, here.settings.max_deliveries))
         except NeverRetry as error:
             (dead if _bury(here, one, error) else later).append(one.event_id)
     by_id = {one.event_id: one for one in claimed}
-    for event_id, failure in _apply(here, facts, later):
+    for event_id, failure in _apply(here, facts, done):
         (dead if _bury(here, by_id[event_id], failure) else later).append(event_id)
     here.inbox.release(family, dead)
     unsettled = {*later, *dead}
     here.inbox.settle(family, [event_id for event_id in event_ids if event_id not in unsettled])
-    return later
+    if dead:
+        done.outcomes[Outcome.DEAD] = len(dead)
+    _count(done)
+    return done
 
 
 def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact | Notice:
@@ -56,24 +85,31 @@ def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact | Notice:
     return Fact(event, told, payload, claimed.accepted_at, claimed.deliveries, app_of(event.data.object))
 
 
-def _apply(here: Runtime, facts: Sequence[Fact | Notice], later: list[str]) -> list[tuple[str, Exception]]:
-    """Apply the facts; append the IDs to try again to `later`, and return those that failed for good."""
+def _count(done: WorkedOff) -> None:
+    for outcome, number in done.outcomes.items():
+        OUTCOMES.labels(done.family, outcome).inc(number)
+    if done.later:
+        RETRIES.labels(done.family).inc(len(done.later))
+
+
+def _apply(here: Runtime, facts: Sequence[Fact | Notice], done: WorkedOff) -> list[tuple[str, Exception]]:
+    """Apply the facts; note what came of them, and return those that failed for good."""
     if not facts:
         return []
     try:
         processed = here.processor.process(facts)
     except (DatabaseUnavailable, RaceLost) as error:
         log.warning("events.postponed", event_ids=[fact.event.id for fact in facts], reason=str(error))
-        later += [fact.event.id for fact in facts]
+        done.later += [fact.event.id for fact in facts]
         return []
     except Exception as error:  # noqa: BLE001  (whatever it is: it is recorded and shown, and its neighbours pass)
         if len(facts) == 1:
             return [(facts[0].event.id, error)]
-        return [failed for fact in facts for failed in _apply(here, [fact], later)]
+        return [failed for fact in facts for failed in _apply(here, [fact], done)]
     for event_id, trouble in processed.later.items():
         log.warning("event.postponed", event_id=event_id, reason=str(trouble))
-    later += processed.later
-    _log(facts, processed.outcomes)
+    done.later += processed.later
+    _tell(facts, processed.outcomes, done)
     return []
 
 
@@ -129,7 +165,7 @@ def _storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _log(facts: Sequence[Fact | Notice], outcomes: Mapping[str, Outcome]) -> None:
+def _tell(facts: Sequence[Fact | Notice], outcomes: Mapping[str, Outcome], done: WorkedOff) -> None:
     """Write one line for each outcome: a line for each event would cost a tenth of what it takes to apply it."""
     now = datetime.now(UTC)
     by_outcome = defaultdict[Outcome, list[Fact | Notice]](list)
@@ -137,11 +173,17 @@ def _log(facts: Sequence[Fact | Notice], outcomes: Mapping[str, Outcome]) -> Non
         if outcome := outcomes.get(fact.event.id):
             by_outcome[outcome].append(fact)
     for outcome, group in by_outcome.items():
+        lags = [(now - fact.received_at).total_seconds() for fact in group]
+        APPLY_SECONDS.observe(lags, done.family)
+        on_the_way = [fact.received_at.timestamp() - fact.event.created for fact in group]
+        DELIVERY_SECONDS.observe(on_the_way, done.family)
+        done.outcomes[outcome] = done.outcomes.get(outcome, 0) + len(group)
+        done.lag_s = max(done.lag_s, *lags)
         log.info(
             "events.settled",
             outcome=outcome,
             count=len(group),
             event_ids=[fact.event.id for fact in group],
             object_ids=sorted({fact.event.object_id for fact in group if fact.event.object_id}),
-            lag_s=round(max((now - fact.received_at).total_seconds() for fact in group), 3),
+            lag_s=round(max(lags), 3),
         )

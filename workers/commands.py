@@ -10,12 +10,13 @@ import structlog
 from celery import Task
 from celery.exceptions import Reject
 
+from billing_core import metrics
 from billing_core.commands import Command, CommandStatus, InvalidArguments, KeyReused
 from billing_core.commands.claim import UnknownCommand, stalled
 from billing_core.commands.execute import Postponed
 from billing_core.commands.queue import enqueue
 from billing_core.errors import DatabaseUnavailable, RetryLater
-from config.queues import COMMAND_TASKS, RUN_COMMAND_TASK, SWEEP_COMMANDS_TASK
+from config.queues import COMMAND_TASKS, COMMANDS_QUEUE, RUN_COMMAND_TASK, SWEEP_COMMANDS_TASK
 from workers.app import app
 from workers.outage import longest_wait, outlast_outage
 from workers.runtime import command_runtime
@@ -40,8 +41,10 @@ def sweep_commands() -> None:
     except RetryLater as error:
         log.warning("commands.sweep_postponed", reason=str(error))
         return
+    metrics.SWEEPS.labels("commands").inc()
     for command_id in command_ids:
         enqueue(app, command_id)
+        metrics.SWEPT.labels(COMMANDS_QUEUE).inc()
     if command_ids:
         log.warning("commands.requeued", count=len(command_ids), command_ids=command_ids)
 
@@ -95,6 +98,7 @@ def _on_record(sent: _Sent) -> Command:
         command = sent.refuse("invalid_arguments", error.problems)
     except KeyReused as error:
         command = sent.refuse("key_reused", [str(error)])
+    metrics.COMMANDS.labels(sent.name, command.status).inc()
     log.warning("command.refused", command_id=command.command_id, name=sent.name)
     return command
 

@@ -31,6 +31,7 @@ def fill_gaps() -> None:
     try:
         _fill(alone)
     except RetryLater as error:
+        metrics.GAP_FILLS.labels("postponed").inc()
         log.warning("gap.postponed", reason=str(error))
     finally:
         with suppress(LockError):
@@ -45,6 +46,7 @@ def _fill(alone: Lock) -> None:
         _report(lacked)
 
     findings = gap_fill().catch_up(tell)
+    metrics.GAP_FILLS.labels("done").inc()
     _report_hole(findings)
     log.info(
         "gap.filled",

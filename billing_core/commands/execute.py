@@ -31,10 +31,18 @@ from billing_core.commands.update_subscription import update_subscription
 from billing_core.commands.work import LeaseLost, NeverHappened, Work
 from billing_core.database import Database
 from billing_core.errors import RetryLater, StripeRefused
+from billing_core.metrics import COMMAND_RETRIES, COMMANDS
 from billing_core.retry import countdown
 from billing_core.stripe_api import StripeApi
+from config.queues import COMMAND_TASKS
 
 log = structlog.get_logger()
+
+for _task in COMMAND_TASKS:  # there before the first, so that Prometheus sees that one too
+    _name = _task.partition(".")[2]
+    COMMAND_RETRIES.labels(_name)
+    for _status in filter(lambda status: status.final, CommandStatus):
+        COMMANDS.labels(_name, _status)
 
 
 class Postponed(RetryLater):
@@ -96,6 +104,7 @@ class Executor:
             return CommandStatus.RUNNING
         except RetryLater as error:
             self._postpone(work, error)
+        COMMANDS.labels(work.name, work.status).inc()
         log.info("command.finished", command_id=command_id, name=work.name, status=work.status, attempts=work.attempts)
         return work.status
 
@@ -132,6 +141,7 @@ class Executor:
         jittered = countdown(work.attempts, self._longest_wait)
         seconds = min(jittered if asked is None else asked + jittered / 10, self._longest_wait)
         message = "Not done yet: Stripe or the database did not answer. It is tried again."
+        COMMAND_RETRIES.labels(work.name).inc()
         work.postpone(seconds, error_of("not_done_yet", message, TRY_LATER))
         raise Postponed(f"{work.command_id}: {error}", seconds) from error
 

@@ -15,6 +15,7 @@ from billing_core.metrics import (
     PROCESSES,
     QUEUE_CONSUMERS,
     QUEUE_MESSAGES,
+    QUEUE_OLDEST,
     REDIS_UP,
     UNREADABLE_MESSAGES,
 )
@@ -29,7 +30,9 @@ def expose_flow(flow: Flow | None) -> None:
     for family, depth in flow.depths.items():
         INBOX_EVENTS.labels(family).set(depth.inbox)
         INBOX_OLDEST.labels(family).set(depth.oldest_s)
-        QUEUE_MESSAGES.labels(family).set(depth.queue)
+        QUEUE_OLDEST.labels(family).set(depth.queue_oldest_s)
+    for queue, messages in flow.queued.items():
+        QUEUE_MESSAGES.labels(queue).set(messages)
     UNREADABLE_MESSAGES.set(flow.unreadable)
     for queue, number in flow.consumers().items():
         QUEUE_CONSUMERS.labels(queue).set(number)

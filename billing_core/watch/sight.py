@@ -35,12 +35,14 @@ class Flow:
 
     Attributes:
         depths: what waits, by family.
+        queued: messages that no worker has taken, by queue.
         unreadable: how much was found in queues that is no message.
         processes: workers and beats heard of within the last hour.
         silent_after: seconds without a beat after which a process counts as hung.
     """
 
     depths: Mapping[Family, Depth]
+    queued: Mapping[str, int]
     unreadable: int
     processes: Sequence[Seen]
     silent_after: float
@@ -98,9 +100,15 @@ def look_at_redis(redis: Redis, inbox: WorkingInbox, settings: Settings) -> Flow
     Raises:
         redis.RedisError: Redis is away.
     """
+    lists = [str(queue) for queue in (*QUEUES, UNREADABLE)]
+    pipeline = redis.pipeline(transaction=False)
+    for name in lists:
+        pipeline.llen(f"{settings.queue_prefix}{name}")
+    lengths = dict(zip(lists, pipeline.execute(), strict=True))
     return Flow(
         depths={family: inbox.depth(family) for family in Family},
-        unreadable=redis.llen(f"{settings.queue_prefix}{UNREADABLE}"),
+        unreadable=lengths.pop(UNREADABLE),
+        queued=lengths,
         processes=Heartbeats(redis, settings.queue_prefix).seen(),
         silent_after=MISSED_BEATS * settings.heartbeat_interval,
     )

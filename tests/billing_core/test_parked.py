@@ -67,7 +67,7 @@ def test_parked_event_waits_while_its_customer_has_no_user(
 ) -> None:
     park(processor, "evt_1")
     assert redrive(database, inbox) == []
-    assert inbox.depth(Family.INVOICE) == (0, 0, 0.0)
+    assert inbox.depth(Family.INVOICE) == (0, 0, 0.0, 0.0)
 
 
 def test_parked_event_is_queued_with_its_payload_when_its_customer_has_a_user(

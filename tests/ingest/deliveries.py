@@ -11,8 +11,8 @@ import httpx
 import redis
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import REGISTRY
 
+from billing_core.metrics import COUNTED
 from billing_core.webhook_secrets import key
 from config.settings import Settings
 from ingest.app import create_app
@@ -23,7 +23,8 @@ PATH = "/webhooks/stripe"
 SECRET = "whsec_active"
 ROTATED_SECRET = "whsec_rotated_out"
 ACCEPT_TIMEOUT = 0.3  # s
-MATCHED = key(Settings(env="test").queue_prefix).encode()
+PREFIX = Settings(env="test").queue_prefix
+COUNTS = key(PREFIX).encode(), f"{PREFIX}metrics".encode()
 
 
 def settings_for(redis_url: str, **changes: Any) -> Settings:
@@ -92,9 +93,9 @@ def served_app(app: FastAPI) -> Iterator[str]:
 
 
 def contents(redis_url: str) -> dict[bytes, bytes | None]:
-    """Return everything that Redis holds, serialised, but for the minute in which a secret matched last."""
+    """Return everything that Redis holds, serialised, but for what is counted, and when a secret matched last."""
     with redis.Redis.from_url(redis_url) as connection:
-        return {name: connection.dump(name) for name in connection.scan_iter() if name != MATCHED}
+        return {name: connection.dump(name) for name in connection.scan_iter() if not name.startswith(COUNTS)}
 
 
 def queue_of(redis_url: str, family: str) -> list[dict[str, Any]]:
@@ -105,4 +106,4 @@ def queue_of(redis_url: str, family: str) -> list[dict[str, Any]]:
 
 def counted(name: str, **labels: str) -> float:
     """Return the counter's value; 0 before its first increment."""
-    return REGISTRY.get_sample_value(f"{name}_total", labels) or 0.0
+    return COUNTED.get_sample_value(f"{name}_total", labels) or 0.0

@@ -19,6 +19,7 @@ from tests.test_run.running import Running, running, wait_until
 pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
 
 WORKER = ("-A", "workers.app", "worker")
+FAMILIES = {FAMILY_OF[event_type] for event_type in EIGHT_TYPES}
 PROGRAMS = (("-m", "ingest"), WORKER, ("workers.app", "beat"), ("workers.app", "flower"))
 
 
@@ -68,9 +69,19 @@ def test_flower_shows_our_tasks(up: Running) -> None:
     def seen() -> bool:
         # What the page of tasks loads: among them the story's, by the names of their families.
         rows = get(f"{flower}tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
-        return {row["name"] for row in rows} >= {FAMILY_OF[event_type] for event_type in EIGHT_TYPES}
+        return {row["name"] for row in rows} >= FAMILIES
 
     wait_until(seen, 60)
+
+
+def test_metrics_tell_what_the_worker_counted(up: Running) -> None:
+    counted = [f'billing_events_settled_total{{family="{family}",outcome="applied"}} 0.0' for family in FAMILIES]
+
+    def told() -> bool:
+        text = get(address(up, "metrics")).text
+        return "billing_stripe_calls_total" in text and not any(nothing in text for nothing in counted)
+
+    wait_until(told, 30)
 
 
 def test_killed_worker_is_started_again(up: Running) -> None:

@@ -1,6 +1,7 @@
 """A batch from claim to settlement, with a real Redis and real databases."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,12 +16,15 @@ from billing_core.envelope import MessageTemplate
 from billing_core.errors import DatabaseUnavailable, RaceLost
 from billing_core.facts import Fact
 from billing_core.inbox import AcceptedEvent, AcceptingInbox, Keys, WorkingInbox
+from billing_core.metrics import COUNTED
 from billing_core.models import BillingEvent
+from billing_core.ordering import Outcome
 from billing_core.process import Processed, Processor
 from config.celery import create_celery
 from config.queues import Family
 from config.settings import Settings
 from tests.building import Json, event_body, invoice, moment, subscription
+from tests.ingest.deliveries import counted
 from tests.scripted_stripe import ScriptedStripe, down
 from tests.stores import count, objects, open_database, outcomes, row
 from workers.batch import work_off
@@ -50,7 +54,7 @@ class Door:
         return asyncio.run(knock())
 
     def work_off(self, *event_ids: str, family: Family = Family.INVOICE) -> list[str]:
-        return work_off(self.here, family, event_ids)
+        return work_off(self.here, family, event_ids).later
 
     def handle(self, bodies: dict[str, bytes], family: Family = Family.INVOICE) -> list[str]:
         """Accept the events and work them off; return those to try again later."""
@@ -298,14 +302,14 @@ def stumbling(door: Door, *errors: Exception) -> Runtime:
 @pytest.mark.parametrize("error", [DatabaseUnavailable("away"), RaceLost("changed")], ids=repr)
 def test_infrastructure_trouble_postpones_the_whole_batch(door: Door, database: Database, error: Exception) -> None:
     door.accept(invoices(1, 2))
-    assert work_off(stumbling(door, error), Family.INVOICE, ["evt_1", "evt_2"]) == ["evt_1", "evt_2"]
+    assert work_off(stumbling(door, error), Family.INVOICE, ["evt_1", "evt_2"]).later == ["evt_1", "evt_2"]
     assert outcomes(database) == {}
 
 
 def test_database_that_goes_away_between_single_events_postpones_the_rest(door: Door, database: Database) -> None:
     door.accept(invoices(1, 2))
     here = stumbling(door, ValueError("poison somewhere"), DatabaseUnavailable("away"))
-    assert work_off(here, Family.INVOICE, ["evt_1", "evt_2"]) == ["evt_1"]
+    assert work_off(here, Family.INVOICE, ["evt_1", "evt_2"]).later == ["evt_1"]
     assert outcomes(database) == {"evt_2": "applied"}
     assert door.waiting() == {"evt_1"}
 
@@ -340,3 +344,38 @@ def test_batch_of_another_family_uses_its_own_inbox(door: Door, database: Databa
 
 def test_message_without_events_does_nothing(door: Door) -> None:
     assert door.work_off() == []
+
+
+def test_what_came_of_a_batch_is_counted_and_told(door: Door) -> None:
+    before = {outcome: counted("billing_events_settled", family=Family.INVOICE, outcome=outcome) for outcome in Outcome}
+    retried = counted("billing_events_retried", family=Family.INVOICE)
+    applied_after, on_the_way = observed("billing_apply_seconds"), observed("billing_delivery_seconds")
+    door.accept(invoices(1, 2) | invoices(3, **POISON))
+    done = work_off(door.here, Family.INVOICE, ["evt_1", "evt_2", "evt_3"])
+    assert re.fullmatch(r"applied=2 dead=1 lag=\d+\.\d{3}s", str(done))
+    after = {outcome: counted("billing_events_settled", family=Family.INVOICE, outcome=outcome) for outcome in Outcome}
+    assert {name: after[name] - before[name] for name in after} == dict.fromkeys(Outcome, 0) | {"applied": 2, "dead": 1}
+    assert observed("billing_apply_seconds") == applied_after + 2
+    assert observed("billing_delivery_seconds") == on_the_way + 2
+    assert counted("billing_events_retried", family=Family.INVOICE) == retried
+
+
+def test_events_that_were_over_already_are_not_counted_again(door: Door) -> None:
+    door.handle(invoices(1))
+    before = counted("billing_events_settled", family=Family.INVOICE, outcome="applied")
+    done = work_off(door.here, Family.INVOICE, ["evt_1"])
+    assert str(done) == "nothing left to do"
+    assert counted("billing_events_settled", family=Family.INVOICE, outcome="applied") == before
+
+
+def test_events_given_back_are_counted_as_retried(door: Door) -> None:
+    door.accept(invoices(1, 2))
+    before = counted("billing_events_retried", family=Family.INVOICE)
+    done = work_off(stumbling(door, DatabaseUnavailable("away")), Family.INVOICE, ["evt_1", "evt_2"])
+    assert done.later == ["evt_1", "evt_2"]
+    assert counted("billing_events_retried", family=Family.INVOICE) == before + 2
+
+
+def observed(name: str) -> float:
+    """Return how many invoice events a histogram has."""
+    return COUNTED.get_sample_value(f"{name}_count", {"family": Family.INVOICE}) or 0.0

@@ -16,6 +16,7 @@ from config.queues import Family
 from tests.stores import open_database
 from tests.workers.test_batch import Door, door_to, invoices
 from workers import tasks
+from workers.batch import WorkedOff
 from workers.outage import outlast_outage
 
 
@@ -94,7 +95,7 @@ def test_trouble_that_is_not_the_databases_waits_for_its_countdown(
 ) -> None:
     door = door_to(database, redis, redis_url)
     work_through(door, monkeypatch)
-    monkeypatch.setattr(tasks, "work_off", lambda _here, _family, event_ids: event_ids[:1])
+    monkeypatch.setattr(tasks, "work_off", lambda _here, family, event_ids: WorkedOff(family, event_ids[:1]))
     with pytest.raises(Retry):
         tasks.invoice(["evt_1", "evt_2"])
     (asked,) = retried

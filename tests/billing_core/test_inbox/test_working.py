@@ -152,3 +152,4 @@ def test_depth_tells_what_waits_and_for_how_long(sides: BothSides) -> None:
     depth = sides.working.depth(FAMILY)
     assert (depth.inbox, depth.queue) == (4, 2)
     assert 59 <= depth.oldest_s < 120
+    assert depth.queue_oldest_s < 59  # the first message was taken

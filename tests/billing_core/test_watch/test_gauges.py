@@ -1,9 +1,8 @@
-from prometheus_client import REGISTRY
-
 from billing_core import checkpoints
 from billing_core.finding import Finding, Level
 from billing_core.heartbeats import Role
 from billing_core.inbox import AcceptedEvent
+from billing_core.metrics import SEEN
 from billing_core.watch.endpoint import put_down
 from billing_core.watch.gauges import expose_flow, expose_ledger
 from config.queues import QUEUES, Family
@@ -11,7 +10,7 @@ from tests.billing_core.test_watch.watched import Watched
 
 
 def value(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, labels)
+    return SEEN.get_sample_value(name, labels)
 
 
 def test_what_redis_tells_is_measured(watched: Watched) -> None:
@@ -22,7 +21,9 @@ def test_what_redis_tells_is_measured(watched: Watched) -> None:
     assert value("billing_redis_up") == 1
     assert value("billing_inbox_events", family="stripe.refund") == 2
     assert value("billing_inbox_events", family="stripe.invoice") == 0
-    assert value("billing_queue_messages", family="stripe.refund") == 1
+    assert value("billing_queue_messages", queue="stripe.refund") == 1
+    assert value("billing_queue_messages", queue="billing.commands") == 0
+    assert (value("billing_queue_oldest_seconds", family="stripe.refund") or 0) < 30
     assert (value("billing_inbox_oldest_seconds", family="stripe.refund") or 0) < 30
     assert value("billing_queue_consumers", queue="billing.maintenance") == 1
     assert value("billing_processes", role="worker", state="living") == 1
