@@ -18,8 +18,9 @@ def resident(servers: Iterable[ServerProcess]) -> float:
 
 
 def used(redis: Redis) -> float:
-    """Return what Redis has allocated, in MiB."""
-    return float(redis.info("memory")["used_memory"]) / MIB
+    """Return what Redis has allocated, in MiB, less what is on its way to a client or the disk."""
+    told = redis.info("memory")
+    return float(told["used_memory"] - told["mem_clients_normal"] - told["mem_aof_buffer"]) / MIB
 
 
 def bury_tombstones(redis: Redis) -> int:

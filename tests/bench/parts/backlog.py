@@ -13,7 +13,8 @@ from tests.bench.stage import Stage
 from tests.bench.systems import drained_per_s, ours
 from tests.embedded.server_process import ServerProcess
 
-WARM_UP = 4000
+# Only when each of its threads has had several of the largest batches has a worker the memory that it needs.
+WARM_UP = 30_000
 GROWTH = 1.10
 
 
