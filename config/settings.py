@@ -1,6 +1,7 @@
 """Every setting of the product, and which fit together. docs/configuration.md has the same list in prose."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -77,6 +78,11 @@ class Settings(BaseSettings):
     accept_timeout: Seconds = 2.0  # an early 503 with Retry-After beats the sender's timeout
     accept_batch: Count = 128
     dedupe_window: WholeSeconds = 7 * 24 * 3600  # Stripe retries for 3 days, a person resends later
+    failures_per_minute: Count = 60
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)] = (
+        ip_network("127.0.0.0/8"),
+        ip_network("::1"),
+    )
 
     stall_time: Seconds = 15.0
     sweep_interval: Seconds = 5.0

@@ -13,6 +13,7 @@ import uvicorn
 from billing_core.dialects import require_driver
 from config.loading import load_settings
 from config.settings import SettingsError
+from ingest.serving import server_options
 
 
 def main() -> None:
@@ -29,12 +30,8 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.web_processes,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,  # one line an event would cost more than accepting it; metrics count
-        log_config=None,
-        server_header=False,
         timeout_graceful_shutdown=5,
+        **server_options(settings),
     )
 
 

@@ -22,6 +22,7 @@ from config.redis_client import redis_client
 from config.settings import Settings
 from ingest.accept import Acceptor
 from ingest.api import add_api
+from ingest.failures import Failures
 from ingest.health import Health
 from ingest.matched import MatchedSecrets
 from ingest.metrics import Metrics
@@ -49,7 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     matched = MatchedSecrets(redis, settings.queue_prefix, secrets)
     endpoint = WebhookEndpoint(
-        verifier, matched, acceptor, livemode=settings.livemode_expected, max_body_bytes=settings.max_body_bytes
+        verifier,
+        matched,
+        acceptor,
+        Failures.at("webhook", settings),
+        livemode=settings.livemode_expected,
+        max_body_bytes=settings.max_body_bytes,
     )
     health = Health(redis, settings)
 
@@ -65,7 +71,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         parts.close()
         blocking_redis.close()
 
-    app = FastAPI(title="Billing", lifespan=lifespan, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        title="Billing",
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+        # Its pages for /openapi.json load a stranger's scripts, and its redirects repeat the Host that was sent.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     parts = add_api(app, settings, celery, blocking_redis)
     inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
     totals = Totals.of(settings)

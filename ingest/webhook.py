@@ -13,6 +13,7 @@ from billing_core import metrics
 from billing_core.event_types import family_of
 from billing_core.inbox import AcceptedEvent
 from ingest.accept import Acceptor, InboxUnavailable
+from ingest.failures import Failures
 from ingest.matched import MatchedSecrets
 from ingest.signature import BadSignature, SignatureVerifier
 
@@ -36,13 +37,14 @@ class Envelope(msgspec.Struct):
 
 
 class Refused(Exception):
-    """The request gets a 4xx and changes nothing."""
+    """The request gets a 4xx and changes nothing. `unproven`: it was not shown to be Stripe's."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, unproven: bool = True) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.unproven = unproven
 
 
 class WebhookEndpoint:
@@ -53,6 +55,7 @@ class WebhookEndpoint:
         verifier: SignatureVerifier,
         matched: MatchedSecrets,
         acceptor: Acceptor,
+        failures: Failures,
         *,
         livemode: bool,
         max_body_bytes: int,
@@ -60,6 +63,7 @@ class WebhookEndpoint:
         self._verifier = verifier
         self._matched = matched
         self._acceptor = acceptor
+        self._failures = failures
         self._livemode = livemode
         self._max_body_bytes = max_body_bytes
         self._decoder = msgspec.json.Decoder(Envelope)
@@ -69,9 +73,7 @@ class WebhookEndpoint:
         try:
             response = await self._answer(scope, receive)
         except Refused as refused:
-            metrics.REFUSED.labels(refused.code).inc()
-            log.warning("webhook.refused", code=refused.code, detail=refused.detail)
-            response = _refusal(refused)
+            response = self._refusal(refused, scope)
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
@@ -81,6 +83,14 @@ class WebhookEndpoint:
         body = await self._read(headers, receive)
         envelope = self._verified(body, headers.get("stripe-signature"))
         return await self._accept(envelope, body)
+
+    def _refusal(self, refused: Refused, scope: Scope) -> Response:
+        metrics.REFUSED.labels(refused.code).inc()
+        wait = self._failures.note(scope) if refused.unproven else None
+        if wait is not None:
+            return _refusal(refused, 429, {"Retry-After": str(wait), "Connection": "close"})
+        log.warning("webhook.refused", code=refused.code, detail=refused.detail)
+        return _refusal(refused, refused.status, _HEADERS.get(refused.status))
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes:
         """Read the body in pieces, so that an endless one is refused before it fills memory."""
@@ -109,9 +119,9 @@ class WebhookEndpoint:
         try:
             envelope = self._decoder.decode(body)
         except (msgspec.MsgspecError, RecursionError):
-            raise Refused(400, "bad_body", "the body is not a Stripe event") from None
+            raise Refused(400, "bad_body", "the body is not a Stripe event", unproven=False) from None
         if not EVENT_ID.fullmatch(envelope.id):
-            raise Refused(400, "bad_body", "the event's id does not look like evt_…")
+            raise Refused(400, "bad_body", "the event's id does not look like evt_…", unproven=False)
         return envelope
 
     async def _accept(self, envelope: Envelope, body: bytes) -> Response:
@@ -144,9 +154,8 @@ def _announced(headers: Headers) -> int:
 _HEADERS = {405: {"Allow": "POST"}, 413: {"Connection": "close"}}
 
 
-def _refusal(refused: Refused) -> Response:
-    headers = _HEADERS.get(refused.status)
-    return _json({"error": {"code": refused.code, "message": refused.detail}}, refused.status, headers)
+def _refusal(refused: Refused, status: int, headers: dict[str, str] | None) -> Response:
+    return _json({"error": {"code": refused.code, "message": refused.detail}}, status, headers)
 
 
 def _unavailable() -> Response:

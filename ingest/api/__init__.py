@@ -26,6 +26,7 @@ from ingest.api.document import use_document
 from ingest.api.outcomes import Outcomes
 from ingest.api.parts import DATABASE_THREADS, STRIPE_THREADS, Parts
 from ingest.api.problems import problem_response
+from ingest.failures import Failures
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ def _parts(settings: Settings, celery: Celery, redis: Redis) -> Parts:
         commands=Commands(database),
         enqueue=partial(enqueue, celery),
         client_secret=partial(client_secret, StripeApi.from_settings(settings, redis)),
+        failures=Failures.at("api", settings),
         database_threads=CapacityLimiter(DATABASE_THREADS),
         stripe_threads=CapacityLimiter(STRIPE_THREADS),
         max_body_bytes=settings.max_body_bytes,

@@ -20,11 +20,12 @@ _MEANINGS = {
     413: "The body is too large",
     422: "The request is not valid; the Idempotency-Key stands for another request;"
     " or Stripe or our rules refused the command (the last only with `Prefer: wait`)",
+    429: "Too many calls of this address had no good token",
     500: "Our error, or (only with `Prefer: wait`) a command that failed",
     502: "Stripe refused our request",
     503: "Not now: the database or Stripe is away, or no token can be checked",
 }
-_HEADERS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 503: "Retry-After"}
+_HEADERS = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 _COMMAND_HEADERS = {
     HEADER: {"description": "the key sent, or the one made", "required": True, **_TEXT},
@@ -33,7 +34,7 @@ _COMMAND_HEADERS = {
 }
 _LOCATION = {"Location": {"description": "where it is", "required": True, **_TEXT}}
 
-EVERY = (400, 401, 403, 413, 422, 500, 503)
+EVERY = (400, 401, 403, 413, 422, 429, 500, 503)
 
 
 def problems(*more: int) -> Answers:

@@ -16,6 +16,14 @@ class InvalidToken(ApiError):
     """The token proves nothing: forged, expired, of another issuer or audience, or no token."""
 
 
+class TooManyFailures(ApiError):
+    """This address has sent too many tokens that prove nothing, or none, of late."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many calls of this address had no good token; a good one is taken at any time")
+        self.retry_after = retry_after
+
+
 class NotAllowed(ApiError):
     """The token is good, and does not allow this."""
 

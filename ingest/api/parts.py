@@ -15,6 +15,7 @@ from billing_core.commands import Command, Commands
 from billing_core.database import Database
 from billing_core.retry import named_database_errors
 from ingest.api.auth import Caller, TokenVerifier
+from ingest.failures import Failures
 
 DATABASE_THREADS = 8  # one connection each; the database's limit is shared with the workers
 STRIPE_THREADS = 8  # a slow Stripe must not take the database's threads
@@ -32,6 +33,7 @@ class Parts:
     commands: Commands
     enqueue: Callable[[str], None]
     client_secret: Callable[[str], str | None]
+    failures: Failures
     database_threads: CapacityLimiter
     stripe_threads: CapacityLimiter
     max_body_bytes: int

@@ -62,6 +62,7 @@ _INVALID = Kind(422, "invalid_request", "The request is not valid")
 KINDS: Mapping[type[Exception], Kind] = {
     errors.NoToken: Kind(401, "missing_token", "A bearer token is needed"),
     errors.InvalidToken: Kind(401, "invalid_token", "The token is not valid"),
+    errors.TooManyFailures: Kind(429, "too_many_failures", "Too many calls without a good token"),
     errors.NotAllowed: Kind(403, "not_allowed", "The token does not allow this"),
     errors.AuthenticationNotConfigured: Kind(503, "authentication_not_configured", "No token can be checked"),
     errors.KeysUnavailable: Kind(503, "keys_unavailable", "No token can be checked now"),
@@ -166,7 +167,7 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
             headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope", scope="billing:admin"'
         case 413:
             headers["Connection"] = "close"  # what is left of the body is not read
-        case 503:
+        case 429 | 503:
             seconds = getattr(error, "retry_after", None)
             headers["Retry-After"] = str(_RETRY_AFTER if seconds is None else max(1, math.ceil(seconds)))
     if isinstance(error, HTTPException):

@@ -1,6 +1,7 @@
 """What happens around every endpoint: who calls is known first, errors become problems, one line tells of the call."""
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from billing_core.errors import BillingError
+from ingest.api.errors import InvalidToken, NoToken, TooManyFailures
 from ingest.api.parts import parts_of
 from ingest.api.problems import problem_response
 
@@ -33,19 +35,23 @@ class BillingRoute(APIRoute):
 
         async def audited(request: Request) -> Response:
             response = await _answered(handle, request)
-            response.headers.update({"Cache-Control": "no-store"} | getattr(request.state, "headers", {}))
-            _audit(request, template, response.status_code)
+            response.headers.update(getattr(request.state, "headers", {}))
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # told once, where it began
+                _audit(request, template, response.status_code)
             return response
 
         return audited
 
 
 async def _answered(handle: Handler, request: Request) -> Response:
+    parts = parts_of(request)
     try:
-        parts = parts_of(request)
         # In a thread, since published keys may have to be fetched.
         request.state.caller = await run_sync(parts.verifier.caller, request.headers.get("authorization"))
         return await handle(Request(request.scope, _limited(request.receive, parts.max_body_bytes)))
+    except (NoToken, InvalidToken) as error:
+        wait = parts.failures.note(request.scope)
+        return problem_response(error if wait is None else TooManyFailures(wait), request.url.path)
     except (BillingError, RequestValidationError, HTTPException) as error:
         return problem_response(error, request.url.path)
     except ClientDisconnect:

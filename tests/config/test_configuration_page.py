@@ -15,6 +15,8 @@ def written(default: object) -> str:
     match default:
         case None | ():
             return "none"
+        case tuple():
+            return f"`{','.join(map(str, default))}`"
         case bool():
             return f"`{str(default).lower()}`"
         case SecretStr():

@@ -16,6 +16,7 @@ from billing_core.metrics import COUNTED
 from billing_core.webhook_secrets import key
 from config.settings import Settings
 from ingest.app import create_app
+from ingest.serving import server_options
 from tests.embedded.ports import free_port
 from tests.fake_stripe.signature import sign
 
@@ -71,14 +72,14 @@ async def opened(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 def served(settings: Settings) -> AbstractContextManager[str]:
     """Serve the application by HTTP as `python -m ingest` does, in a thread, and return its address."""
-    return served_app(create_app(settings))
+    return served_app(create_app(settings), settings)
 
 
 @contextmanager
-def served_app(app: FastAPI) -> Iterator[str]:
+def served_app(app: FastAPI, settings: Settings | None = None) -> Iterator[str]:
     """Serve this application."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, loop="uvloop", http="httptools", log_config=None, access_log=False)
+    config = uvicorn.Config(app, port=port, **server_options(settings or Settings(env="test")))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -139,7 +139,6 @@ async def test_client_secret_comes_from_stripe_and_is_kept_nowhere(
 ) -> None:
     answer = await secret(seeded, "pi_1_secret_2")
     assert answer.json() == {"client_secret": "pi_1_secret_2"}
-    assert answer.headers["cache-control"] == "no-store"
     assert "pi_1_secret_2" not in capsys.readouterr().out
 
 
