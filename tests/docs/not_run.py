@@ -1,0 +1,20 @@
+"""Commands in the pages that no test of these runs, each with the reason. A pattern that fits none fails a test."""
+
+RELEASE = "a process of the Procfile: every `make run` starts it, these tests' own too"
+ACCOUNT = "needs a real Stripe account and its CLI"
+PACKAGES = "installs packages of the operating system or of PyPI"
+
+NOT_RUN = {
+    "alembic upgrade head": RELEASE,
+    "alembic downgrade base": "drops the tables: tests/migrations does it to databases of its own",
+    "python -m ingest": RELEASE,
+    "celery -A workers.app *": RELEASE,
+    "celery worker": RELEASE,
+    "export STRIPE_SECRET_KEY=sk_test_…": ACCOUNT,
+    "export STRIPE_WEBHOOK_SECRET=whsec_…": ACCOUNT,
+    "stripe listen *": ACCOUNT,
+    "apt-get install *": PACKAGES,
+    "pip install *": PACKAGES,
+    "sqlcmd *": "Microsoft's client: tests/migrations runs the scripts as they are rendered",
+    "redis-cli *": "Redis' own client, which is not among our packages",
+}
