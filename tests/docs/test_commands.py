@@ -98,8 +98,8 @@ def only_named(arguments: list[str]) -> bool:
     return True
 
 
-def test_python_of_the_api_page_puts_its_commands_on_record(here: Stand) -> None:
-    page = next(page for page in pages() if page.name == "docs/api.md")
+def test_python_puts_its_commands_on_record(here: Stand) -> None:
+    page = next(page for page in pages() if page.name == "docs/celery.md")
     program = next(block.text for block in page.blocks() if block.language == "python")
     exec(compile(here.filled_in(program), page.name, "exec"), {})
     keys = set(re.findall(r'idempotency_key="([\w-]+)"', program))
