@@ -43,12 +43,18 @@ class Selection:
         event_type: Stripe's type.
         reason: a part of the reason, as it stands there.
         since: received at or after this moment.
+        object_id: Stripe's ID of the object they tell of.
+        customer: Stripe's ID of the customer.
+        user_id: of the user they belong to.
     """
 
     outcome: str | None = None
     event_type: str | None = None
     reason: str | None = None
     since: datetime | None = None
+    object_id: str | None = None
+    customer: str | None = None
+    user_id: int | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the WHERE clause's parts."""
@@ -61,6 +67,8 @@ class Selection:
             found.append(contains_literally(BillingEvent.reason, self.reason))
         if self.since:
             found.append(BillingEvent.received_at >= self.since)
+        named = {"object_id": self.object_id, "stripe_customer_id": self.customer, "user_id": self.user_id}
+        found += [getattr(BillingEvent, name) == value for name, value in named.items() if value is not None]
         return found
 
 

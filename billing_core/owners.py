@@ -28,8 +28,7 @@ from billing_core.records import (
     SubscriptionRecord,
 )
 from billing_core.stripe_api import StripeApi
-
-LARGEST_USER_ID = 2**31 - 1  # UserID is an INT; PostgreSQL fails on a larger number instead of finding nothing
+from billing_core.user_ids import LARGEST_USER_ID
 
 NO_USER_OF_OURS = "the customer is deleted or unknown at Stripe, and was no user of ours"
 

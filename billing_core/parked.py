@@ -1,8 +1,9 @@
 """Events that waited for an owner are taken up again as soon as their customer has a user."""
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Database
@@ -14,6 +15,9 @@ from billing_core.owners import NO_USER_OF_OURS
 
 # So many at a time: the payloads pass through memory.
 BATCH = 200
+
+# What is told of a customer whose events wait.
+WAITING = ("stripe_customer_id", "events", "oldest_received_at", "newest_received_at")
 
 
 def owned_by_now(session: Session, customers: Collection[str] | None = None) -> list[AcceptedEvent]:
@@ -57,3 +61,17 @@ def redrive(database: Database, inbox: WorkingInbox, customers: Collection[str] 
     if events:
         inbox.accept_again(events)
     return [event.event_id for event in events]
+
+
+def waiting_customers(session: Session, limit: int) -> list[dict[str, Any]]:
+    """Return the customers whose events are parked, those that wait longest first; None is who names no customer."""
+    received = BillingEvent.received_at
+    told = (BillingEvent.stripe_customer_id, func.count(), func.min(received), func.max(received))
+    query = (
+        select(*told)
+        .where(BillingEvent.outcome == Outcome.PARKED)
+        .group_by(BillingEvent.stripe_customer_id)
+        .order_by(func.min(received), BillingEvent.stripe_customer_id)
+        .limit(limit)
+    )
+    return [dict(zip(WAITING, row, strict=True)) for row in session.execute(query)]

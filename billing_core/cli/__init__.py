@@ -1,43 +1,94 @@
-"""`billing`: what operators do by hand. Exit codes: 0 done, 1 something failed, 2 wrong usage or settings."""
+"""`billing`: what operators do by hand. docs/cli.md has every command, and the JSON of each."""
 
+import os
 import sys
+from importlib.metadata import version
+from typing import Annotated, Any
 
-import structlog
 import typer
-from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer.BadParameter is one of several
+from typer.core import TyperGroup
 
-from billing_core.cli import customers, doctor, endpoint, events, gaps, reconcile, status, token
-from billing_core.errors import RetryLater
-from config.settings import SettingsError
+from billing_core.cli import customers, doctor, endpoint, events, gaps, purge, reconcile, status, token
+from billing_core.cli.options import EXIT_CODES, examples
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help=__doc__, pretty_exceptions_enable=False)
-app.command(name="status")(status.show)
-app.command(name="doctor")(doctor.examine)
-app.command(name="gaps")(gaps.fill)
-app.command(name="reconcile")(reconcile.reconcile)
-app.command(name="backfill")(reconcile.backfill)
-app.command(name="token")(token.make)
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+class Commands(TyperGroup):
+    """The commands; whoever reads the output may stop reading at any time."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            done = super().invoke(ctx)
+            sys.stdout.flush()  # else it would fail only at the interpreter's end
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        return done
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="Look after the billing service. Settings are the service's own (docs/configuration.md).",
+    epilog=EXIT_CODES,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich takes longer than all the rest of a help text
+)
+app.command("status", epilog=examples("billing status", "billing status --hours 1 --json"))(status.show)
+app.command("doctor", epilog=examples("billing doctor", "billing doctor --json"))(doctor.examine)
 app.add_typer(events.app, name="events")
+app.command("gaps", epilog=examples("billing gaps", "billing gaps --since 24h --dry-run"))(gaps.fill)
+app.command(
+    "reconcile", epilog=examples("billing reconcile", "billing reconcile --kind invoice --kind refund --repair")
+)(reconcile.reconcile)
+app.command("backfill", epilog=examples("billing backfill", "billing backfill --restart --json"))(reconcile.backfill)
 app.add_typer(customers.app, name="customers")
 app.add_typer(endpoint.app, name="endpoint")
+app.command("token", epilog=examples("billing token --user 7", "billing token --admin --minutes 5"))(token.make)
+app.command("purge", epilog=examples("billing purge --older-than 400d", "billing purge --older-than 400d --yes"))(
+    purge.purge
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"billing {version('stripe-billing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
-    """Run the command; what the command cannot help ends it with one line."""
-    # What a command prints is for scripts: log lines go beside it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    """Run the command; what it cannot help ends it with one line on stderr that says what to do."""
     try:
-        app()
-    except SettingsError as error:
-        _end(2, str(error))
-    except RetryLater as error:
-        _end(1, str(error))
-    except RedisError as error:
-        _end(1, f"Redis: {error}")
-    except SQLAlchemyError as error:
-        # The driver's own words: SQLAlchemy's repeat the statement with its parameters, which are personal data.
-        _end(1, f"database: {getattr(error, 'orig', None) or error}")
+        code = app(prog_name="billing", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "billing"
+        _end(2, f"{command}: {error.format_message().rstrip('.')}; see {command} --help")
+    except Exception as error:
+        from billing_core.cli.trouble import told
+
+        if (end := told(error)) is None:
+            raise
+        _end(*end)
+    if code == INTERRUPTED:
+        sys.stderr.write("\n")  # a question may stand there
+        _end(INTERRUPTED, "interrupted")
+    sys.exit(code or 0)
 
 
 def _end(code: int, text: str) -> None:

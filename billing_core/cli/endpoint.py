@@ -1,56 +1,67 @@
-import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from billing_core import webhook_endpoint
-from billing_core.cli.audit import note_first
-from billing_core.cli.doctor import JsonOption, report
-from billing_core.cli.runtime import Runtime, runtime
-from billing_core.doctor.stripe_account import deliveries
-from billing_core.errors import DatabaseUnavailable, StripeRefused
-from billing_core.watch.endpoint import put_down
-from billing_core.webhook_endpoint import EndpointExists
+from billing_core.cli.options import JsonOption, UrlOption, examples
+
+if TYPE_CHECKING:
+    from billing_core.cli.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Our webhook endpoint as it is registered at Stripe.")
 
-UrlOption = Annotated[
-    str | None, typer.Option("--url", help="https://…/webhooks/stripe, as Stripe calls it; else BILLING_PUBLIC_URL.")
-]
 
+@app.command(
+    epilog=examples(
+        "billing endpoint create",
+        "billing endpoint create --url https://billing.example.com/webhooks/stripe > whsec.txt",
+    )
+)
+def create(url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Register our URL at Stripe, and print its secret.
 
-@app.command()
-def create(url: UrlOption = None) -> None:
-    """Register our URL at Stripe, for the event types that we handle. Prints its secret, which Stripe shows once."""
+    For the event types that we handle. Stripe shows the secret this once.
+    """
+    from billing_core import webhook_endpoint
+    from billing_core.cli.audit import note_first
+    from billing_core.cli.output import show_json
+    from billing_core.cli.runtime import runtime
+
     here = runtime()
     asked = _url(here, url)
     note_first(here.database, "endpoint.create", url=asked)
-    try:
-        created = webhook_endpoint.create(here.stripe, asked)
-    except (EndpointExists, StripeRefused) as error:
-        sys.exit(str(error))
+    created = webhook_endpoint.create(here.stripe, asked)
     # The secret alone on stdout, for a pipe into a vault; it is neither logged nor stored.
     typer.echo(f"{created.endpoint_id} is registered. Put its secret into STRIPE_WEBHOOK_SECRET:", err=True)
-    typer.echo(created.secret)
+    if as_json:
+        show_json({"endpoint_id": created.endpoint_id, "secret": created.secret})
+    else:
+        typer.echo(created.secret)
 
 
-@app.command()
+@app.command(epilog=examples("billing endpoint check", "billing endpoint check --json"))
 def check(url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Compare what Stripe has of our endpoint with what we need. Exit code 1 if deliveries fail or are missing."""
+    """Compare what Stripe has of our endpoint with our needs.
+
+    Exit code 1 if deliveries fail or are missing.
+    """
+    from billing_core import webhook_endpoint
+    from billing_core.cli.doctor import report
+    from billing_core.cli.runtime import runtime
+    from billing_core.doctor.stripe_account import deliveries
+    from billing_core.errors import DatabaseUnavailable
+    from billing_core.watch.endpoint import put_down
+
     here = runtime()
     asked = _url(here, url)
-    try:
-        compared = webhook_endpoint.check(here.stripe, asked)
-    except StripeRefused as error:
-        sys.exit(str(error))
+    compared = webhook_endpoint.check(here.stripe, asked)
     if asked == here.settings.public_url:
         with suppress(DatabaseUnavailable):  # `billing status` need not wait for beat's next check
             put_down(here.database, compared)
     report([*compared, *deliveries(here.redis, here.settings)], as_json=as_json)
 
 
-def _url(here: Runtime, url: str | None) -> str:
+def _url(here: "Runtime", url: str | None) -> str:
     if found := url or here.settings.public_url:
         return found
     raise typer.BadParameter("give --url, or set BILLING_PUBLIC_URL")

@@ -1,52 +1,73 @@
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
-from billing_core import event_log
 from billing_core.cli.ages import age
-from billing_core.cli.audit import note_first
-from billing_core.cli.output import show_json, show_rows, terminal
-from billing_core.cli.runtime import runtime
-from billing_core.database import Database
-from billing_core.event_log import LISTED, UNRESOLVED, Selection, find_event, ids_to_replay, list_events
+from billing_core.cli.options import (
+    CustomerOption,
+    ErrorOption,
+    JsonOption,
+    ObjectOption,
+    SinceOption,
+    TypeOption,
+    UserOption,
+    examples,
+)
 from billing_core.ordering import Outcome
-from billing_core.replay import Replay
+
+if TYPE_CHECKING:
+    from billing_core.event_log import Selection
 
 app = typer.Typer(no_args_is_help=True, help="The events on record: list, show, replay.")
 
-# Of the events of one replay: each event's own row says when it was last processed.
-MOST_NAMED = 100
-
 OutcomeOption = Annotated[Outcome | None, typer.Option(help="Only events with this outcome.")]
-TypeOption = Annotated[str | None, typer.Option("--type", help="Only events of this Stripe type.")]
-ErrorOption = Annotated[str | None, typer.Option("--error", help="Only events whose reason contains this text.")]
-SinceOption = Annotated[str | None, typer.Option(help="Only events received since then: 30m, 24h, 7d.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "billing events list --outcome dead --since 24h",
+        "billing events list --customer cus_1 --type invoice.paid --json",
+        "billing events list --object sub_1 --limit 5 | head",
+    ),
+)
 def list_(
     outcome: OutcomeOption = None,
     type_: TypeOption = None,
     error: ErrorOption = None,
     since: SinceOption = None,
+    object_: ObjectOption = None,
+    customer: CustomerOption = None,
+    user: UserOption = None,
     limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List events, the newest first: `billing events list --outcome dead --since 24h`."""
-    selection = Selection(outcome, type_, error, _moment(since))
+    """List events, the newest first."""
+    selection = _selection(outcome, type_, error, since, object_, customer, user)
+    from billing_core.cli.output import show_rows
+    from billing_core.cli.runtime import runtime
+    from billing_core.event_log import LISTED, list_events
+
     with runtime().database.read() as session:
         rows = list_events(session, selection, limit)
     show_rows(rows, LISTED, as_json=as_json)
 
 
-@app.command()
-def show(event_id: str, as_json: JsonOption = False) -> None:
-    """Show one event: what it was, what became of it, what it changed, and the error if it is dead."""
+@app.command(epilog=examples("billing events show evt_1", "billing events show evt_1 --json"))
+def show(
+    event_id: Annotated[str, typer.Argument(help="Stripe's ID, evt_…")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one event and what became of it.
+
+    What it was, what it changed, and the error if it is dead.
+    """
+    from billing_core.cli.output import show_json, show_rows
+    from billing_core.cli.runtime import runtime
+    from billing_core.event_log import find_event
+
     with runtime().database.read() as session:
         event = find_event(session, event_id)
         if event is None:
@@ -62,78 +83,50 @@ def show(event_id: str, as_json: JsonOption = False) -> None:
         typer.echo(trace.rstrip())
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "billing events replay evt_1 evt_2",
+        "billing events replay --outcome dead --type invoice.paid --dry-run",
+        "billing events replay --customer cus_1 --timeout 5 --json",
+    )
+)
 def replay(
     ids: Annotated[list[str] | None, typer.Argument(help="Event IDs; or choose by the options.")] = None,
     outcome: OutcomeOption = None,
     type_: TypeOption = None,
     error: ErrorOption = None,
     since: SinceOption = None,
+    object_: ObjectOption = None,
+    customer: CustomerOption = None,
+    user: UserOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event to be finished.", min=0)] = 60.0,
+    as_json: JsonOption = False,
 ) -> None:
-    """Apply dead or parked events again: `billing events replay --outcome dead --type invoice.paid`.
+    """Apply dead or parked events again.
 
-    An event that was applied is left alone. Exit code 1 if any is unknown, failed again or was not taken up in time.
+    Without --outcome those of both. An event that was applied is left alone. Exit code 1 if any is unknown, failed
+    again or was not taken up in time.
     """
-    by_options = any((outcome, type_, error, since))
-    if bool(ids) == by_options:
-        raise typer.BadParameter("name event IDs, or choose with --outcome, --type, --error or --since")
-    selection = Selection(outcome, type_, error, _moment(since))
-    here = runtime()
-    with here.database.read() as session:
-        chosen = ids or ids_to_replay(session, selection)
-    replaying = Replay(here.database, here.inbox, chosen)
-    _announce(replaying)
-    if dry_run:
-        for event_id in replaying.open:
-            typer.echo(f"{event_id}: would be replayed")
-    failed = [] if dry_run else _run(here.database, replaying, timeout)
-    if replaying.refused or failed:
+    if bool(ids) == any((outcome, type_, error, since, object_, customer, user)):
+        raise typer.BadParameter("name event IDs, or choose with options such as --outcome, --type or --since")
+    selection = _selection(outcome, type_, error, since, object_, customer, user)
+    from billing_core.cli.replaying import replay_all
+
+    if not replay_all(ids, selection, dry_run=dry_run, timeout=timeout, as_json=as_json):
         sys.exit(1)
 
 
-@app.command()
-def purge(
-    older_than: Annotated[str, typer.Option(help="Delete events received longer ago: 400d.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Delete old events from the audit trail, the only way they ever leave it. Parked and dead ones stay."""
-    before = datetime.now(UTC) - age(older_than)
-    if not (yes or typer.confirm(f"Delete events received before {before:%Y-%m-%d %H:%M} UTC?")):
-        sys.exit("nothing was deleted")
-    database = runtime().database
-    note_first(database, "events.purge", received_before=before.isoformat())
-    typer.echo(f"deleted={event_log.purge(database, before)}")
+def _selection(
+    outcome: Outcome | None,
+    type_: str | None,
+    error: str | None,
+    since: str | None,
+    object_: str | None,
+    customer: str | None,
+    user: int | None,
+) -> "Selection":
+    moment = None if since is None else datetime.now(UTC) - age(since)
+    from billing_core.event_log import Selection
 
-
-def _announce(replaying: Replay) -> None:
-    for event_id, reason in replaying.refused.items():
-        typer.echo(f"{event_id}: {reason}")
-    for event_id, settled in replaying.settled.items():
-        typer.echo(f"{event_id}: already {settled}, nothing to do")
-
-
-def _run(database: Database, replaying: Replay, timeout: float) -> list[str]:
-    """Replay, tell each result, and return the events that are still unresolved."""
-    if replaying.open:
-        _note(database, replaying.open)
-    replaying.start()
-    console = terminal()
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("replaying", total=len(replaying.open))
-        for event_id, result in replaying.results(timeout):
-            typer.echo(f"{event_id}: {result or 'not taken up in time; is a worker running?'}")
-            progress.advance(task)
-    failed = [event_id for event_id, result in replaying.finished.items() if result is None or result in UNRESOLVED]
-    typer.echo(f"replayed={len(replaying.open)} failed={len(failed)}")
-    return failed
-
-
-def _note(database: Database, event_ids: Sequence[str]) -> None:
-    [only] = event_ids if len(event_ids) == 1 else [None]
-    note_first(database, "events.replay", only, events=len(event_ids), first_event_ids=event_ids[:MOST_NAMED])
-
-
-def _moment(since: str | None) -> datetime | None:
-    return None if since is None else datetime.now(UTC) - age(since)
+    return Selection(outcome, type_, error, moment, object_, customer, user)

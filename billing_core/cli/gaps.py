@@ -1,13 +1,13 @@
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from billing_core.cli.ages import age
-from billing_core.cli.audit import note_first
-from billing_core.cli.output import show_json, show_rows
-from billing_core.cli.runtime import runtime
-from billing_core.gaps import KEPT, Findings, GapFill
+from billing_core.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from billing_core.gaps import Findings
 
 NEEDS_BACKFILL = (
     "Stripe has no events any more from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: run `billing backfill`"
@@ -19,9 +19,9 @@ def fill(
         str | None, typer.Option(help="Look so far back, at most 30d: 24h. By default since the last look.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Find the events that Stripe has and we lack, and accept them: `billing gaps --since 24h`.
+    """Find the events that Stripe has and we lack, and accept them.
 
     Exit code 0 if none was missing or all are accepted; 1 if some are missing with --dry-run, or if Stripe has no
     events any more of a time that we missed, so that `billing backfill` is needed.
@@ -34,9 +34,13 @@ def fill(
         sys.exit(1)
 
 
-def _find(since: str | None, *, dry_run: bool) -> Findings:
-    here = runtime()
+def _find(since: str | None, *, dry_run: bool) -> "Findings":
     length = None if since is None else age(since)
+    from billing_core.cli.audit import note_first
+    from billing_core.cli.runtime import runtime
+    from billing_core.gaps import KEPT, GapFill
+
+    here = runtime()
     if length and length > KEPT:
         raise typer.BadParameter(f"{since}: Stripe keeps events for {KEPT.days} days; older objects need a backfill")
     gaps = GapFill(
@@ -53,7 +57,9 @@ def _find(since: str | None, *, dry_run: bool) -> Findings:
     return gaps.look(length, accept=not dry_run)
 
 
-def _show(findings: Findings, *, dry_run: bool, as_json: bool) -> None:
+def _show(findings: "Findings", *, dry_run: bool, as_json: bool) -> None:
+    from billing_core.cli.output import show_json, show_rows
+
     missing = findings.by_type()
     if as_json:
         show_json(

@@ -1,70 +1,88 @@
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from billing_core import gaps
-from billing_core.cli.audit import note_first
-from billing_core.cli.output import show_json, show_rows, terminal
-from billing_core.cli.runtime import runtime
-from billing_core.reconcile.findings import ORDER, Finding
-from billing_core.reconcile.reconcile import Reconcile, new_run
-from billing_core.reconcile.resumable import Resumable
-from billing_core.reconcile.run import Run
-from config.settings import SettingsError
+from billing_core.cli.options import JsonOption, RestartOption
+
+if TYPE_CHECKING:
+    from billing_core.reconcile.findings import Finding
+    from billing_core.reconcile.run import Run
 
 COMPARED = ("at_stripe", "rows", "foreign", "moving", "missing", "differs", "unknown_at_stripe", "repaired")
 FILLED = ("at_stripe", "rows", "written", "foreign", "moving", "differs", "unknown_at_stripe", "repaired")
 
-RestartOption = Annotated[bool, typer.Option("--restart", help="Do not go on with an interrupted run.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
+
+class KindName(StrEnum):
+    """The kinds of billing_core/reconcile/findings.py, by name."""
+
+    CUSTOMER = "customer"
+    PAYMENT_METHOD = "payment_method"
+    SUBSCRIPTION = "subscription"
+    INVOICE = "invoice"
+    INVOICE_PAYMENT = "invoice_payment"
+    DISPUTE = "dispute"
+    REFUND = "refund"
 
 
 def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Correct the rows that differ.")] = False,
-    kind: Annotated[
-        list[str] | None, typer.Option(help=f"Only this kind, once or several times: {', '.join(ORDER)}.")
-    ] = None,
+    kind: Annotated[list[KindName] | None, typer.Option(help="Only this kind, once or several times.")] = None,
     as_json: JsonOption = False,
     restart: RestartOption = False,
 ) -> None:
-    """Compare our rows with Stripe's objects, field by field: `billing reconcile`. It changes nothing without --repair.
+    """Compare our rows with Stripe's objects, field by field. It changes nothing without --repair.
 
     Customers that Stripe does not know are found with kind payment_method. Exit code 0 if all is equal or repaired,
     2 if there is drift left, 1 if the run could not be finished: the same command goes on with it.
     """
-    if unknown := sorted(set(kind or ()) - ORDER.keys()):
-        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(ORDER)}", param_hint="--kind")
-    run = _run("reconcile.manual", new_run(kind, repair=repair), restart=restart, as_json=as_json)
+    from billing_core.reconcile.reconcile import new_run
+
+    wanted = new_run([str(one) for one in kind] if kind else None, repair=repair)
+    run = _run("reconcile.manual", wanted, restart=restart)
     _show(run, COMPARED, as_json=as_json)
     if any(run.drift.values()):
         sys.exit(2)
 
 
 def backfill(as_json: JsonOption = False, restart: RestartOption = False) -> None:
-    """Fetch all that Stripe has of our users and we lack, while webhooks go on: `billing backfill`.
+    """Fetch what Stripe has of our users and we lack.
 
-    Exit code 0 if every object of ours at Stripe has its row and no row differs; 1 if not, or if the run could not be
-    finished: the same command goes on with it.
+    Webhooks may go on meanwhile. Exit code 0 if every object of ours at Stripe has its row and no row differs; 1 if
+    not, or if the run could not be finished: the same command goes on with it.
     """
-    run = _run("backfill", new_run(repair=True, fill=True), restart=restart, as_json=as_json)
+    from billing_core.reconcile.reconcile import new_run
+
+    run = _run("backfill", new_run(repair=True, fill=True), restart=restart)
     _show(run, FILLED, as_json=as_json)
     if any(run.drift.values()) or not run.complete:
         sys.exit(1)
     _close_hole(run)
 
 
-def _close_hole(run: Run) -> None:
+def _close_hole(run: "Run") -> None:
     """Forget the time of which Stripe had no events any more: each object is at its state of today."""
+    from billing_core import gaps
+    from billing_core.cli.runtime import runtime
+
     database = runtime().database
     filled = gaps.last_run(database)
     if filled and filled.hole and filled.hole.end <= run.began_at:
         gaps.close_hole(database)
 
 
-def _run(name: str, wanted: Run, *, restart: bool, as_json: bool) -> Run:
+def _run(name: str, wanted: "Run", *, restart: bool) -> "Run":
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from billing_core.cli.audit import note_first
+    from billing_core.cli.output import progress
+    from billing_core.cli.runtime import runtime
+    from billing_core.reconcile.reconcile import Reconcile
+    from billing_core.reconcile.resumable import Resumable
+    from config.settings import SettingsError
+
     here = runtime()
     if not here.stripe.configured:  # else it would be waited for, as for a Stripe that is away
         raise SettingsError("STRIPE_SECRET_KEY is not set: there is nobody to ask")
@@ -74,22 +92,22 @@ def _run(name: str, wanted: Run, *, restart: bool, as_json: bool) -> Run:
     if run.repair:
         action = "backfill" if run.fill else "reconcile.repair"
         note_first(here.database, action, kinds=run.kinds, run_began_at=run.began_at.isoformat())
-    if run is not wanted and not as_json:
-        typer.echo(f"going on with the run of {run.began_at:%Y-%m-%d %H:%M:%S} UTC")
-    console = terminal()
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=as_json or not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("")
+    if run is not wanted:
+        typer.echo(f"going on with the run of {run.began_at:%Y-%m-%d %H:%M:%S} UTC", err=True)
+    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as shown:
+        task = shown.add_task("")
         for _ in resumable.steps(run):
-            progress.update(task, description=_where(run))
+            shown.update(task, description=_where(run))
     return run
 
 
-def _where(run: Run) -> str:
+def _where(run: "Run") -> str:
     return ", ".join(f"{kind} {tally.at_stripe + tally.foreign}" for kind, tally in run.tallies.items())
 
 
-def _show(run: Run, columns: Sequence[str], *, as_json: bool) -> None:
+def _show(run: "Run", columns: Sequence[str], *, as_json: bool) -> None:
+    from billing_core.cli.output import show_json, show_rows
+
     tallies = {kind: {name: getattr(run.tally(kind), name) for name in columns} for kind in run.kinds}
     if as_json:
         show_json(
@@ -111,7 +129,7 @@ def _show(run: Run, columns: Sequence[str], *, as_json: bool) -> None:
         typer.echo(f"{found - len(run.findings)} more findings are not shown")
 
 
-def _row(finding: Finding) -> Mapping[str, Any]:
+def _row(finding: "Finding") -> Mapping[str, Any]:
     fields = ", ".join(f"{name}: {ours} instead of {theirs}" for name, (ours, theirs) in finding.fields.items())
     found = f"{finding.what}, repaired" if finding.repaired else str(finding.what)
     return {"kind": finding.kind, "stripe_id": finding.stripe_id, "found": found, "fields": fields}

@@ -1,8 +1,10 @@
 """What the commands work with."""
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 
+import structlog
 from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
@@ -35,6 +37,8 @@ def runtime() -> Runtime:
     Raises:
         config.settings.SettingsError: a setting is missing or does not fit the environment.
     """
+    # What a command prints is for scripts: log lines go beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = load_settings()
     redis = redis_client(settings)
     template = MessageTemplate(create_celery(settings))

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from billing_core.commands.command import InvalidArguments
-from billing_core.owners import LARGEST_USER_ID
 from billing_core.shapes import APP_KEY, USER_KEY
+from billing_core.user_ids import LARGEST_USER_ID
 
 # Stripe takes 50 keys; these are left for our own.
 MOST_METADATA = 40

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import jwt
 from jwt import PyJWKClient, PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError, PyJWTError
 
-from billing_core.owners import LARGEST_USER_ID
+from billing_core.user_ids import LARGEST_USER_ID
 from config.settings import Settings
 from ingest.api.errors import AuthenticationNotConfigured, InvalidToken, KeysUnavailable, NotAllowed, NoToken
 from ingest.api.public_key import read_public_key

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from billing_core.commands.arguments import LARGEST_AMOUNT, PaymentMethodId, Quantity, StripeText
-from billing_core.owners import LARGEST_USER_ID
+from billing_core.user_ids import LARGEST_USER_ID
 
 UserId = Annotated[int, Field(ge=1, le=LARGEST_USER_ID, description="Users.UserID")]
 

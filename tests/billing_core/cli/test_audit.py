@@ -59,7 +59,7 @@ def test_link_is_recorded_with_the_former_user(operation: Operation) -> None:
 
 
 def test_purge_is_recorded_with_its_limit(operation: Operation) -> None:
-    billing("events", "purge", "--older-than", "400d", "--yes")
+    billing("purge", "--older-than", "400d", "--yes")
     [(action, target, details)] = recorded(operation)
     assert (action, target, details.keys()) == ("events.purge", None, {"received_before"})
 

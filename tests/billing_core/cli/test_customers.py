@@ -40,6 +40,28 @@ def test_link_applies_what_was_parked(parked: Operation) -> None:
     assert parked.event("evt_1").user_id == 2
 
 
+def test_link_as_json_names_the_events_queued_again(parked: Operation) -> None:
+    assert billing("customers", "link", "cus_9", "2", "--json").json() == {
+        "customer": "cus_9",
+        "user_id": 2,
+        "former_user_id": None,
+        "queued_again": ["evt_1", "evt_2"],
+    }
+
+
+def test_list_shows_who_has_no_user_while_their_events_wait(parked: Operation) -> None:
+    parked.handle({"evt_3": event_body(invoice("in_3"), id="evt_3")})
+    [waiting] = billing("customers", "list", "--json").json()
+    assert (waiting["stripe_customer_id"], waiting["events"]) == ("cus_9", 2)
+    assert waiting["oldest_received_at"] <= waiting["newest_received_at"]
+    heading, line = billing("customers", "list").lines
+    assert heading.split()[0] == "stripe_customer_id"
+    assert line.split()[:2] == ["cus_9", "2"]
+    billing("customers", "link", "cus_9", "2")
+    parked.work()
+    assert billing("customers", "list", "--json").json() == []
+
+
 def test_link_before_the_first_event_is_stored(operation: Operation) -> None:
     answer = billing("customers", "link", "cus_9", "1")
     assert (answer.code, answer.lines) == (0, ["cus_9 is user 1", "0 parked events queued again"])

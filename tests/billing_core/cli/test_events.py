@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
@@ -85,6 +84,11 @@ def bug() -> Iterator[None]:
         (["--since", "24h"], ["evt_4", "evt_3", "evt_2"]),
         (["--since", "3d"], ["evt_4", "evt_3", "evt_2", "evt_1"]),
         (["--outcome", "dead", "--type", PAID, "--since", "30m"], ["evt_2"]),
+        (["--object", "in_3"], ["evt_3"]),
+        (["--customer", "cus_9"], ["evt_4"]),
+        (["--customer", "cus_1", "--outcome", "applied"], ["evt_1"]),
+        (["--user", "1"], ["evt_1"]),
+        (["--user", "2"], []),
     ],
     ids=" ".join,
 )
@@ -232,6 +236,8 @@ def test_unknown_event_makes_exit_code_1_and_others_are_replayed(operation: Oper
         (["--error", "customer"], ["evt_2", "evt_4"]),
         (["--since", "24h"], ["evt_2", "evt_3", "evt_4"]),
         (["--since", "3d", "--type", FAILED], ["evt_3"]),
+        (["--customer", "cus_9"], ["evt_4"]),
+        (["--object", "in_2", "--outcome", "dead"], ["evt_2"]),
         (["evt_4", "evt_3", "evt_4"], ["evt_4", "evt_3"]),
     ],
     ids=" ".join,
@@ -242,6 +248,22 @@ def test_dry_run_names_what_would_be_replayed_oldest_first_and_queues_nothing(
     answer = billing("events", "replay", "--dry-run", *options)
     assert (answer.code, answer.lines) == (0, [f"{event_id}: would be replayed" for event_id in expected])
     assert operation.queued() == []
+
+
+def test_replay_as_json_tells_each_event_and_nothing_else(operation: Operation) -> None:
+    with bug():
+        operation.handle(invoices(1) | invoices(2, customer=None))
+    operation.handle(invoices(3))
+    with operation.working():
+        answer = billing("events", "replay", "evt_1", "evt_2", "evt_3", "evt_none", "--json")
+    assert answer.code == 1
+    assert answer.json() == {
+        "dry_run": False,
+        "replayed": {"evt_1": "applied", "evt_2": "dead"},
+        "settled": {"evt_3": "applied"},
+        "refused": {"evt_none": "not on record"},
+        "failed": ["evt_2"],
+    }
 
 
 @pytest.mark.usefixtures("history")
@@ -283,12 +305,15 @@ def test_replay_goes_to_the_queue_of_the_events_family(operation: Operation) -> 
 
 @pytest.mark.usefixtures("history")
 def test_replay_shows_its_progress_at_a_terminal(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing_core.cli.events.terminal", lambda: Console(force_terminal=True, width=UNWRAPPED))
+    monkeypatch.setattr(
+        "billing_core.cli.output.watching", lambda: Console(stderr=True, force_terminal=True, width=UNWRAPPED)
+    )
     with operation.working():
         answer = billing("events", "replay", "--outcome", "dead")
     assert answer.code == 1
-    assert "replaying" in answer.out
-    assert "100%" in answer.out
+    assert "replaying" in answer.err
+    assert "100%" in answer.err
+    assert sorted(answer.lines) == ["evt_2: dead", "evt_3: dead", "replayed=2 failed=2"]
 
 
 @pytest.mark.parametrize(
@@ -301,8 +326,6 @@ def test_replay_shows_its_progress_at_a_terminal(operation: Operation, monkeypat
         ["list", "--since", "999999999d"],
         ["list", "--outcome", "lost"],
         ["list", "--limit", "0"],
-        ["purge"],
-        ["purge", "--older-than", "", "--yes"],
         ["forget"],
     ],
     ids=" ".join,
@@ -310,31 +333,6 @@ def test_replay_shows_its_progress_at_a_terminal(operation: Operation, monkeypat
 def test_wrong_usage_is_exit_code_2_before_anything_is_looked_up(arguments: list[str]) -> None:
     answer = billing("events", *arguments)
     assert (answer.code, answer.out) == (2, "")
-    assert "Usage: billing events" in answer.err
-
-
-# --- purge
-
-
-def test_purge_deletes_what_is_settled_and_old_and_nothing_else(history: Operation) -> None:
-    history.handle(invoices(5))
-    for event_id in ("evt_2", "evt_3", "evt_4"):
-        age(history, event_id, days=500)
-    age(history, "evt_1", days=400, minutes=1)
-    age(history, "evt_5", days=399)
-    answer = billing("events", "purge", "--older-than", "400d", "--yes")
-    assert (answer.code, answer.lines) == (0, ["deleted=1"])
-    assert outcomes(history.here.database).keys() == {"evt_2", "evt_3", "evt_4", "evt_5"}
-
-
-@pytest.mark.parametrize(("reply", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("", 1, 1)])
-def test_purge_asks_first(
-    operation: Operation, monkeypatch: pytest.MonkeyPatch, reply: str, code: int, left: int
-) -> None:
-    operation.handle(invoices(1))
-    age(operation, "evt_1", days=2)
-    monkeypatch.setattr("sys.stdin", StringIO(reply))
-    answer = billing("events", "purge", "--older-than", "24h")
-    assert answer.code == code
-    assert answer.out.startswith("Delete events received before ")
-    assert count(operation.here.database, BillingEvent) == left
+    assert answer.err.startswith("billing events")
+    assert answer.err.endswith("--help\n")
+    assert answer.err.count("\n") == 1

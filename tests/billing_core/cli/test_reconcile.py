@@ -113,7 +113,7 @@ def test_interrupted_run_is_gone_on_with_unless_told_otherwise(filled: Operation
 
     run = interrupted()
     answer = billing("reconcile")
-    assert answer.lines[0] == f"going on with the run of {run.began_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert answer.err.splitlines()[0] == f"going on with the run of {run.began_at:%Y-%m-%d %H:%M:%S} UTC"
     assert "77" in answer.out
     interrupted()
     assert "77" not in billing("reconcile", "--restart").out
