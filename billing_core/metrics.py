@@ -102,3 +102,7 @@ for _family in Family:
         _counter.labels(_family)
 for _queue in QUEUES:
     SWEPT.labels(_queue)
+for _kind in ("events", "commands"):
+    SWEEPS.labels(_kind)
+for _result in ("done", "postponed"):
+    GAP_FILLS.labels(_result)
