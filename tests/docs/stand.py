@@ -39,6 +39,10 @@ class Stand:
         """Run `billing` with the service's settings."""
         return run_billing(list(arguments), {**_READER, **self.settings})
 
+    def token(self) -> str:
+        """Return a token of the user of the story."""
+        return self.billing("token", "--user", "1")[1].strip()
+
     def filled_in(self, text: str) -> str:
         """Put this service's addresses and IDs where the pages have theirs."""
         for written, meant in self._meant().items():
@@ -60,6 +64,13 @@ class Stand:
                 found = set(session.scalars(sa.select(column).where(column.in_(values))))
             if found == values or time.monotonic() > deadline:
                 return found
+            time.sleep(0.1)
+
+    def wait_for_status(self, status: str, timeout: float = 30) -> None:
+        """Wait until the newest subscription has this status."""
+        deadline = time.monotonic() + timeout
+        while (found := self.newest(Subscription.status)) != status:
+            assert time.monotonic() < deadline, f"{found}, not {status}"
             time.sleep(0.1)
 
     def _meant(self) -> dict[str, Callable[[], str]]:
