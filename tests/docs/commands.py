@@ -53,11 +53,11 @@ def commands_in_text(page: Page) -> list[Command]:
 def _split_shell(text: str) -> Iterator[str]:
     """Yield one command after the other: continued lines, and what stands in quotes or braces, belong together."""
     whole = ""
-    for line in text.splitlines():
+    for line in map(_without_comment, text.splitlines()):
         whole += line if not whole else f"\n{line}"
         if _complete(whole):
-            if bare := _without_comment(whole):
-                yield bare
+            if whole.strip():
+                yield whole
             whole = ""
     if whole.strip():
         yield whole
@@ -68,7 +68,7 @@ def _complete(text: str) -> bool:
 
 
 def _without_comment(text: str) -> str:
-    return "" if text.lstrip().startswith("#") else re.sub(r"\s{2,}#.*$", "", text).strip()
+    return re.sub(r"(^|\s{2,})#.*$", "", text)
 
 
 def _split_console(text: str) -> list[str]:
