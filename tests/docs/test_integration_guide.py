@@ -37,8 +37,8 @@ def test_page_subscribes(here: Stand, node: str, card: str, told: str, status: s
     driver = Path(__file__).with_name("page.mjs")
     stripe, token = here.settings["STRIPE_API_BASE"], here.token()
     typed = [node, str(driver), SCRIPT, here.web, stripe, token, "1", card, uuid.uuid4().hex]
-    done = subprocess.run(typed, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == told
+    done = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == told, done.stderr
     here.wait_for_status(status)
 
 
