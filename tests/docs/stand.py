@@ -81,7 +81,6 @@ class Stand:
             STRIPE_API: lambda: self.settings["STRIPE_API_BASE"],
             "redis://127.0.0.1:6379/0": lambda: self.settings["REDIS_URL"],
             "cmd_J4GSLUirGqixjnsJHduKXPCV": lambda: self.newest(BillingCommand.command_id),
-            "billing COMMAND": lambda: "billing status",
             "evt_…": lambda: self.newest(BillingEvent.stripe_event_id),
             "cus_… 42": lambda: f"{self.newest(BillingCustomer.stripe_customer_id)} 1",
             "sub_…": lambda: self.newest(Subscription.stripe_subscription_id),
