@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import msgspec
 import stripe
+import structlog
 from pydantic import SecretStr
 from redis import Redis
 
@@ -17,6 +18,8 @@ from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavai
 from billing_core.stripe_calls import CountedCall
 from billing_core.stripe_gate import Left, StripeGate, gate_over
 from config.settings import Settings
+
+log = structlog.get_logger()
 
 # The SDK's own: what we were built and tested with, for our calls and for the events of the endpoint we register.
 API_VERSION: str = stripe.api_version
@@ -109,8 +112,11 @@ class StripeApi:
         try:
             response: stripe.StripeResponse = self._client.raw_request(method, path, **params)
         except stripe.StripeError as error:
-            raise _sorted(error, call) from error
+            failure = _sorted(error, call)
+            _tell_failure(error, failure, method, path)
+            raise failure from error
         headers = response.headers
+        _tell(method, path, headers)
         # By Stripe's clock, not ours, which may be off: an event of this very second must still count as newer.
         if (date := headers.get("date")) is None:
             raise StripeUnavailable(f"{call}: the answer has no Date, so it is not known of when it is")
@@ -153,6 +159,38 @@ class _GatedClient(stripe.RequestsClient):
     def _leave(self, left: Left, retry_after: float | None = None) -> None:
         if self._gate:
             self._gate.left(left, retry_after)
+
+
+def _tell(method: str, path: str, headers: Mapping[str, str]) -> None:
+    """Write the line of an answered call: of one that only looks, which are many, for who wants to know all."""
+    request_id, replayed = headers.get("request-id"), _replayed(headers)
+    if method == "get":
+        log.debug("stripe.asked", method=method, path=path, stripe_request_id=request_id)
+    else:
+        log.info("stripe.called", method=method, path=path, stripe_request_id=request_id, replayed=replayed)
+
+
+def _tell_failure(error: stripe.StripeError, failure: Exception, method: str, path: str) -> None:
+    """Write the line of a failed call, without Stripe's message."""
+    if isinstance(failure, StripeRefused):
+        log.info(
+            "stripe.refused",
+            method=method,
+            path=path,
+            status=failure.status,
+            code=failure.code,
+            decline_code=failure.decline_code,
+            stripe_request_id=failure.request_id,
+        )
+    else:
+        log.warning(
+            "stripe.unanswered",
+            method=method,
+            path=path,
+            status=error.http_status,
+            reason=type(error).__name__,
+            stripe_request_id=error.request_id,
+        )
 
 
 def _left(status: int) -> Left:

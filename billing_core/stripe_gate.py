@@ -82,7 +82,7 @@ class StripeGate:
                 keys=self._entering, args=[apart, burst, int(LONGEST_WAIT * 1000), PROBE_SECONDS * 1000]
             )
         except RedisError as error:
-            log.warning("stripe.unlimited", reason=type(error).__name__)
+            log.warning("stripe.gate_bypassed", reason=type(error).__name__)
             return
         seconds = max(int(wait), 0) / 1000
         match verdict.decode() if isinstance(verdict, bytes) else verdict:
@@ -100,7 +100,7 @@ class StripeGate:
         try:
             opened = self._left(keys=self._leaving, args=[outcome, self._failures, int(self._pause * 1000), pause])
         except RedisError as error:
-            log.warning("stripe.unlimited", reason=type(error).__name__)
+            log.warning("stripe.gate_bypassed", reason=type(error).__name__)
             return
         if opened:
             log.error("stripe.circuit_opened", pause_s=self._pause)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import structlog
 from structlog.types import EventDict, Processor
 
+from config.tracebacks import format_quietly
+
 REDACTED = "[redacted]"
 
 # A pattern starts only where a word starts, so that a long text is read in linear time.
@@ -21,6 +23,10 @@ _SECRET = re.compile(
     """,
     re.VERBOSE,
 )
+
+# Celery's consumer quotes the whole message that it cannot use, asyncio the error that nobody fetched: after a first
+# line that says what happened.
+_QUOTING_LOGGERS = frozenset({"celery.worker.consumer.consumer", "asyncio"})
 
 
 def configure_logging(level: str) -> None:
@@ -58,6 +64,13 @@ def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {key: _clean(value) for key, value in event.items()}
 
 
+def first_line(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep of what other libraries say no more than the first line, if the rest quotes what they choked on."""
+    if event.get("logger") in _QUOTING_LOGGERS:
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def _clean(value: object) -> object:
     match value:
         case None | bool() | int() | float():
@@ -87,10 +100,10 @@ def _formatter(*, human: bool) -> logging.Formatter:
         # plain_traceback: our tracebacks are text already, and the pretty ones would print local variables.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.contextvars.merge_contextvars, *_shared()],
+        foreign_pre_chain=[structlog.contextvars.merge_contextvars, *_shared(), first_line],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(format_quietly),
             redact,
             renderer,
         ],

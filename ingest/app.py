@@ -26,6 +26,7 @@ from ingest.failures import Failures
 from ingest.health import Health
 from ingest.matched import MatchedSecrets
 from ingest.metrics import Metrics
+from ingest.request_id import RequestIds
 from ingest.signature import SignatureVerifier
 from ingest.webhook import WebhookEndpoint, WebhookFirst
 
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Route("/readyz", health.readyz),
         Route("/metrics", metrics.get),  # prometheus_client's own application, mounted, answers with a redirect
     ]
+    app.add_middleware(RequestIds)
     # The last that is added is asked first. docs/adr/0003-webhook-outside-fastapi.md
     app.add_middleware(WebhookFirst, endpoint=endpoint)
     return app

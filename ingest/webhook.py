@@ -15,6 +15,7 @@ from billing_core.inbox import AcceptedEvent
 from ingest.accept import Acceptor, InboxUnavailable
 from ingest.failures import Failures
 from ingest.matched import MatchedSecrets
+from ingest.request_id import HEADER, request_id
 from ingest.signature import BadSignature, SignatureVerifier
 
 log = structlog.get_logger()
@@ -82,15 +83,16 @@ class WebhookEndpoint:
         headers = Headers(scope=scope)
         body = await self._read(headers, receive)
         envelope = self._verified(body, headers.get("stripe-signature"))
-        return await self._accept(envelope, body)
+        return await self._accept(envelope, body, scope)
 
     def _refusal(self, refused: Refused, scope: Scope) -> Response:
         metrics.REFUSED.labels(refused.code).inc()
         wait = self._failures.note(scope) if refused.unproven else None
         if wait is not None:
             return _refusal(refused, 429, {"Retry-After": str(wait), "Connection": "close"})
-        log.warning("webhook.refused", code=refused.code, detail=refused.detail)
-        return _refusal(refused, refused.status, _HEADERS.get(refused.status))
+        own_id = request_id(scope)
+        log.warning("webhook.refused", request_id=own_id, code=refused.code, reason=refused.detail)
+        return _refusal(refused, refused.status, {HEADER: own_id, **_HEADERS.get(refused.status, {})})
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes:
         """Read the body in pieces, so that an endless one is refused before it fills memory."""
@@ -124,21 +126,23 @@ class WebhookEndpoint:
             raise Refused(400, "bad_body", "the event's id does not look like evt_…", unproven=False)
         return envelope
 
-    async def _accept(self, envelope: Envelope, body: bytes) -> Response:
+    async def _accept(self, envelope: Envelope, body: bytes, scope: Scope) -> Response:
         family = family_of(envelope.type)
         if family is None:
             metrics.UNHANDLED.inc()
             return UNHANDLED
         if envelope.livemode is not self._livemode:
             metrics.WRONG_MODE.inc()
-            log.warning("webhook.wrong_mode", event_id=envelope.id, livemode=envelope.livemode)
+            own_id = request_id(scope)
+            log.warning("webhook.misdirected", request_id=own_id, event_id=envelope.id, livemode=envelope.livemode)
             return WRONG_MODE
         try:
             new = await self._acceptor.accept(AcceptedEvent(envelope.id, family, body))
         except InboxUnavailable as error:
             metrics.UNAVAILABLE.inc()
-            log.error("webhook.inbox_unavailable", event_id=envelope.id, detail=str(error))  # noqa: TRY400  (the reason says it all)
-            return _unavailable()
+            own_id = request_id(scope)
+            log.error("webhook.not_stored", request_id=own_id, event_id=envelope.id, reason=str(error))  # noqa: TRY400  (the reason says it all)
+            return _unavailable(own_id)
         return RECEIVED if new else DUPLICATE
 
 
@@ -154,13 +158,13 @@ def _announced(headers: Headers) -> int:
 _HEADERS = {405: {"Allow": "POST"}, 413: {"Connection": "close"}}
 
 
-def _refusal(refused: Refused, status: int, headers: dict[str, str] | None) -> Response:
+def _refusal(refused: Refused, status: int, headers: dict[str, str]) -> Response:
     return _json({"error": {"code": refused.code, "message": refused.detail}}, status, headers)
 
 
-def _unavailable() -> Response:
+def _unavailable(own_id: str) -> Response:
     body = {"error": {"code": "inbox_unavailable", "message": "not stored; send the event again"}}
-    return _json(body, 503, {"Retry-After": RETRY_AFTER})
+    return _json(body, 503, {"Retry-After": RETRY_AFTER, HEADER: own_id})
 
 
 def _json(body: Mapping[str, object], status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -18,6 +18,7 @@ except SettingsError as error:
     sys.exit(str(error))
 
 app = create_celery(settings)
+app.task_cls = "workers.task:BillingTask"
 app.conf.imports = (
     "workers.tasks",
     "workers.commands",

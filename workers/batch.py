@@ -123,7 +123,7 @@ def _bury(here: Runtime, claimed: ClaimedEvent, error: Exception) -> bool:
             _write_dead(here, known, error, claimed.deliveries)
     except (DatabaseUnavailable, RaceLost):
         return False
-    log.error("event.dead", event_id=claimed.event_id, reason=type(error).__name__)
+    log.error("event.dead_lettered", event_id=claimed.event_id, reason=type(error).__name__)
     return True
 
 

@@ -117,10 +117,10 @@ def _run(command_id: str) -> None:
     except RetryLater as error:
         log.warning("command.stranded", command_id=command_id, reason=str(error))
     except UnknownCommand:
-        log.error("command.unknown", command_id=command_id)  # noqa: TRY400  (there is nothing to trace)
+        log.error("command.not_found", command_id=command_id)  # noqa: TRY400  (there is nothing to trace)
     else:
         if status is CommandStatus.RUNNING:
-            log.info("command.elsewhere", command_id=command_id)
+            log.info("command.skipped", command_id=command_id)
 
 
 for _name in COMMAND_TASKS:

@@ -26,7 +26,7 @@ def fill_gaps() -> None:
     """Accept what Stripe has and we lack; after an outage of weeks that takes longer than until the next run."""
     alone = lock("gaps", LOCKED_SECONDS)
     if not alone.acquire():
-        log.info("gap.elsewhere")
+        log.info("gap.skipped")
         return
     try:
         _fill(alone)
@@ -69,8 +69,8 @@ def _report(lacked: Sequence[Lacking]) -> None:
 def _report_hole(findings: Findings) -> None:
     if findings.hole:
         log.error(
-            "gap.too_old",
+            "gap.hole_found",
             begin=findings.hole.begin.isoformat(),
             end=findings.hole.end.isoformat(),
-            what_to_do="Stripe has no events of that time any more: run `billing backfill`",
+            do="Stripe has no events of that time any more: run `billing backfill`",
         )

@@ -128,7 +128,7 @@ class GuardedChannel(_Channel):  # type: ignore[misc]  # of no known type
     def _hand_over(self, queue: str, raw: bytes) -> None:
         self._queue_cycle.rotate(queue)
         if queue == UNREADABLE:
-            log.error("queue.unreadable", list=self._name(UNREADABLE))
+            log.error("message.set_aside", list=self._name(UNREADABLE))
             return
         message = loads(bytes_to_str(raw))
         self.taken.add(message["properties"]["delivery_tag"])

@@ -1,12 +1,10 @@
 """The Celery tasks that look after the service itself, and log what nobody else would notice."""
 
-from collections.abc import Iterable
-
 import structlog
 
 from billing_core.doctor.stripe_account import endpoint
 from billing_core.errors import RetryLater
-from billing_core.finding import Finding, Level
+from billing_core.finding import Level
 from billing_core.watch import judge, look
 from billing_core.watch.endpoint import put_down
 from config.queues import CHECK_ENDPOINT_TASK, WATCH_TASK
@@ -20,8 +18,9 @@ log = structlog.get_logger()
 def watch() -> None:
     """Log what fails, again and again until it is mended. Of what is only worth a warning, `billing status` tells."""
     here = watch_runtime()
-    findings = judge(look(here.redis, here.inbox, here.database, here.settings), here.settings)
-    _log("watch.found", [finding for finding in findings if finding.level is Level.FAIL])
+    for one in judge(look(here.redis, here.inbox, here.database, here.settings), here.settings):
+        if one.level is Level.FAIL:
+            log.error("watch.found", check=one.check, found=one.found, do=one.do)
 
 
 @app.task(name=CHECK_ENDPOINT_TASK)
@@ -34,10 +33,8 @@ def check_endpoint() -> None:
     except RetryLater as error:
         log.warning("endpoint.check_postponed", reason=str(error))
         return
-    _log("endpoint.found", [finding for finding in findings if finding.level is not Level.OK])
-
-
-def _log(event: str, findings: Iterable[Finding]) -> None:
-    for finding in findings:
-        tell = log.error if finding.level is Level.FAIL else log.warning
-        tell(event, check=finding.check, found=finding.found, do=finding.do)
+    for one in findings:
+        if one.level is Level.FAIL:
+            log.error("endpoint.found", check=one.check, found=one.found, do=one.do)
+        elif one.level is Level.WARN:
+            log.warning("endpoint.found", check=one.check, found=one.found, do=one.do)

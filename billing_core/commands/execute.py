@@ -93,6 +93,10 @@ class Executor:
             RetryLater: the same, and nothing could be written down; the sweep finds it when its lease is over.
             UnknownCommand: there is no such command.
         """
+        with structlog.contextvars.bound_contextvars(command_id=command_id):
+            return self._run(command_id)
+
+    def _run(self, command_id: str) -> CommandStatus:
         work = claim(self._database, self._stripe, command_id, self._lease)
         if isinstance(work, CommandStatus):
             return work
@@ -105,7 +109,15 @@ class Executor:
         except RetryLater as error:
             self._postpone(work, error)
         COMMANDS.labels(work.name, work.status).inc()
-        log.info("command.finished", command_id=command_id, name=work.name, status=work.status, attempts=work.attempts)
+        log.info(
+            "command.finished",
+            command_id=command_id,
+            name=work.name,
+            status=work.status,
+            attempts=work.attempts,
+            stripe_request_id=work.request_id,
+            user_id=work.user_id,
+        )
         return work.status
 
     def _outcome(self, work: Work) -> Outcome | None:
@@ -147,5 +159,5 @@ class Executor:
 
 
 def _broken(work: Work, error: Exception) -> Outcome:
-    log.error("command.broken", command_id=work.command_id, name=work.name, exc_info=error)
+    log.error("command.crashed", command_id=work.command_id, name=work.name, user_id=work.user_id, exc_info=error)
     return broken(error)

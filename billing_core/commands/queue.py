@@ -21,6 +21,19 @@ def enqueue(app: Celery, command_id: str, countdown: float = 0) -> None:
         countdown: seconds to wait.
     """
     try:
-        app.send_task(RUN_COMMAND_TASK, [command_id], queue=COMMANDS_QUEUE, countdown=countdown or None, retry=False)
+        app.send_task(
+            RUN_COMMAND_TASK,
+            [command_id],
+            queue=COMMANDS_QUEUE,
+            countdown=countdown or None,
+            retry=False,
+            headers=request_headers(),
+        )
     except (OperationalError, RedisError) as error:
         log.warning("command.not_queued", command_id=command_id, reason=type(error).__name__)
+
+
+def request_headers() -> dict[str, str] | None:
+    """Return the message's headers that tell a worker in whose request it was sent."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return {"request_id": request_id} if request_id else None

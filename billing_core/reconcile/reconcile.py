@@ -90,7 +90,7 @@ class Reconcile:
         again = [(suspect, self._comparer.look_at(*what)) for what, suspect in suspects.items()]
         findings = [look.finding for suspect, look in again if look.finding and look.confirms(suspect)]
         for one in findings:
-            log.warning("drift.found", kind=one.kind, stripe_id=one.stripe_id, what=one.what, fields=one.fields)
+            log.warning("drift.found", kind=one.kind, object_id=one.stripe_id, what=one.what, fields=one.fields)
         return findings, len(again) - len(findings)
 
     def _note(self, run: Run, kind: str, looks: list[Look], findings: list[Finding]) -> None:

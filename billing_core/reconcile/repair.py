@@ -63,7 +63,7 @@ class Repairer:
         except RetryLater:
             raise
         except Exception:
-            log.exception("reconcile.unwritable", kind=NAME_OF[one.kind], stripe_id=one.stripe_id)
+            log.exception("reconcile.write_failed", kind=NAME_OF[one.kind], object_id=one.stripe_id)
             return 0
 
     @retry_blips
@@ -93,14 +93,16 @@ class Repairer:
         except RetryLater:
             raise
         except Exception:
-            log.exception("reconcile.unwritable", kind=NAME_OF[kind], stripe_id=finding.stripe_id)
+            log.exception("reconcile.write_failed", kind=NAME_OF[kind], object_id=finding.stripe_id)
             return finding
         left = self._comparer.look_at(kind, finding.stripe_id).finding
         if left:
-            log.error("reconcile.unrepaired", kind=NAME_OF[kind], stripe_id=left.stripe_id, fields=sorted(left.fields))
+            log.error(
+                "reconcile.repair_failed", kind=NAME_OF[kind], object_id=left.stripe_id, fields=sorted(left.fields)
+            )
             return finding
         log.warning(
-            "reconcile.repaired", kind=NAME_OF[kind], stripe_id=finding.stripe_id, fields=sorted(finding.fields)
+            "reconcile.repaired", kind=NAME_OF[kind], object_id=finding.stripe_id, fields=sorted(finding.fields)
         )
         return Finding(finding.kind, finding.stripe_id, finding.what, finding.fields, repaired=True)
 

@@ -109,7 +109,7 @@ def readable(kind: Kind, objects: Iterable[dict[str, Any]], answer: Fetched) -> 
         try:
             seen.append(see(kind, obj, answer))
         except MalformedEvent as error:
-            log.warning("reconcile.unreadable", stripe_id=obj.get("id"), reason=str(error))
+            log.warning("reconcile.object_skipped", object_id=obj.get("id"), reason=str(error))
     return seen
 
 

@@ -98,7 +98,7 @@ class Submission:
         try:
             await run_sync(self.parts.enqueue, command_id)
         except Exception as error:  # noqa: BLE001  (whatever it is: the command is on record, the sweep queues it)
-            log.warning("command.not_enqueued", command_id=command_id, error=type(error).__name__)
+            log.warning("command.not_queued", command_id=command_id, reason=type(error).__name__)
 
     async def _outcome(self, command: Command, fulfilled: Fulfilled) -> Response:
         if unfulfilled := _UNFULFILLED.get(command.status):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
 from billing_core.stripe_api import StripeApi
@@ -91,6 +92,21 @@ def test_moment_is_before_the_request_however_long_it_took(server: Answering) ->
 
 def test_moment_is_in_whole_seconds(server: Answering) -> None:
     assert api_at(server).fetch("/v1/customers/cus_1").as_of.microsecond == 0
+
+
+def test_each_call_leaves_a_line_with_stripes_id_of_it_and_without_its_words(server: Answering) -> None:
+    api = api_at(server)
+    with capture_logs() as logs:
+        api.fetch("/v1/customers", email="jenny@example.com")
+        for status in (402, 401):
+            server.error(status, "some_code")
+            with pytest.raises((StripeRefused, StripeUnavailable)):
+                api.fetch("/v1/customers/cus_1")
+    called = {"method": "get", "path": "/v1/customers/cus_1", "stripe_request_id": "req_9"}
+    asked = {"event": "stripe.asked", "log_level": "debug"}
+    refused = {"event": "stripe.refused", "log_level": "info", "status": 402, "code": "some_code", "decline_code": None}
+    unanswered = {"event": "stripe.unanswered", "log_level": "warning", "status": 401, "reason": "AuthenticationError"}
+    assert logs == [called | asked | {"path": "/v1/customers"}, called | refused, called | unanswered]
 
 
 def test_parameters_are_sent_as_stripe_nests_them(server: Answering) -> None:

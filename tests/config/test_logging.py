@@ -87,15 +87,26 @@ def test_terminal_gets_key_value_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "jo@example.com" not in terminal.getvalue()
 
 
+def raise_key_in_words() -> None:
+    raise RuntimeError("no such key: sk_test_51Hq7")
+
+
 def test_traceback_is_one_field_and_redacted(stdout: io.StringIO) -> None:
     try:
-        int("sk_test_51Hq7")
-    except ValueError:
+        raise_key_in_words()
+    except RuntimeError:
         structlog.get_logger("workers").exception("event.failed")
     (line,) = lines(stdout)
     assert line["exception"].startswith("Traceback")
-    assert line["exception"].endswith(f"literal for int() with base 10: '{REDACTED}'")
+    assert line["exception"].endswith(f"RuntimeError: no such key: {REDACTED}")
     assert "51Hq7" not in stdout.getvalue()
+
+
+def test_message_that_celery_cannot_use_is_not_quoted(stdout: io.StringIO) -> None:
+    told = "Received unregistered task of type %s.\nThe full contents of the message body was:\n%s"
+    logging.getLogger("celery.worker.consumer.consumer").error(told, "'billing.x'", {"name": "Matilda"})
+    (line,) = lines(stdout)
+    assert line["event"] == "Received unregistered task of type 'billing.x'."
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ async def test_log_and_metrics_name_the_reason_and_show_no_personal_data(
         metrics = (await client.get("/metrics")).text
     written = capsys.readouterr().out
     assert "webhook.refused" in written
-    assert "webhook.wrong_mode" in written
+    assert "webhook.misdirected" in written
     assert "jane@example.com" not in written
     assert 'billing_events_accepted_total{family="stripe.invoice"}' in metrics
     assert 'billing_webhooks_refused_total{code="bad_signature"}' in metrics

@@ -161,8 +161,13 @@ def test_poison_in_a_batch_of_a_hundred_is_the_only_dead_letter(door: Door, data
     assert (letter.event_type, letter.object_id, letter.attempts) == ("invoice.payment_succeeded", "in_poison", 1)
     assert letter.event_data.encode() == bodies["evt_poison"]
     assert "Traceback (most recent call last)" in letter.error
-    assert [one for one in logs if one["event"] == "event.dead"] == [
-        {"event": "event.dead", "log_level": "error", "event_id": "evt_poison", "reason": letter.reason.split(":")[0]}
+    assert [one for one in logs if one["event"] == "event.dead_lettered"] == [
+        {
+            "event": "event.dead_lettered",
+            "log_level": "error",
+            "event_id": "evt_poison",
+            "reason": letter.reason.split(":")[0],
+        }
     ]
     assert SECRET not in letter.reason + str(logs)
     assert str(2**80) not in letter.reason + str(logs)

@@ -36,10 +36,10 @@ class Here:
         return self.door.redis
 
     def run(self) -> list[dict[str, object]]:
-        """Run the task and return its log."""
+        """Run the task and return its log, but for the calls to Stripe."""
         with capture_logs() as logs:
             tasks.fill_gaps()
-        return [dict(one) for one in logs]
+        return [dict(one) for one in logs if not one["event"].startswith("stripe.")]
 
 
 @pytest.fixture
@@ -86,13 +86,13 @@ def test_outage_longer_than_stripe_keeps_events_is_an_error(here: Here) -> None:
     here.run()
     here.fake.clock.advance(days=40)
     loud, _ = here.run()
-    assert (loud["event"], loud["log_level"]) == ("gap.too_old", "error")
-    assert "billing backfill" in str(loud["what_to_do"])
+    assert (loud["event"], loud["log_level"]) == ("gap.hole_found", "error")
+    assert "billing backfill" in str(loud["do"])
 
 
 def test_while_one_runs_the_next_does_nothing(here: Here) -> None:
     with lock(here.redis, "gaps", 60):
-        assert [one["event"] for one in here.run()] == ["gap.elsewhere"]
+        assert [one["event"] for one in here.run()] == ["gap.skipped"]
     assert here.fake.request_log == []
     assert [one["event"] for one in here.run()] == ["gap.filled"]
     assert not here.redis.exists(KEY)

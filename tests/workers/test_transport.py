@@ -158,7 +158,7 @@ def test_what_is_no_message_is_set_aside_and_holds_nobody_up(connection: Connect
     with capture_logs() as logs:
         assert reader.read(1) == [8]
     assert redis.lrange(f"{PREFIX}unreadable", 0, -1) == [junk.encode()]
-    assert [log["event"] for log in logs] == ["queue.unreadable"]
+    assert [log["event"] for log in logs] == ["message.set_aside"]
 
 
 def test_who_never_acknowledges_holds_nothing(connection: Connection, redis: Redis) -> None:

@@ -65,7 +65,7 @@ def test_check_of_the_endpoint_is_logged_and_kept(here: Here) -> None:
     here.fake.add_endpoint(URL, events=["invoice.paid"])
     with capture_logs() as logs:
         tasks.check_endpoint()
-    assert [(line["event"], line["log_level"], line["check"]) for line in logs] == [
+    assert [(line["event"], line["log_level"], line["check"]) for line in logs if "check" in line] == [
         ("endpoint.found", "warning", "endpoint's API version"),
         ("endpoint.found", "error", "endpoint's event types"),
     ]
@@ -82,7 +82,7 @@ def test_silence_of_stripe_leaves_the_last_check(here: Here) -> None:
     here.fake.faults.down = True
     with capture_logs() as logs:
         tasks.check_endpoint()
-    assert [line["event"] for line in logs] == ["endpoint.check_postponed"]
+    assert [line["event"] for line in logs] == ["stripe.unanswered", "endpoint.check_postponed"]
     assert last_check(here.watched.database) == kept
 
 

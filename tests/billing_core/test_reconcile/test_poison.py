@@ -32,4 +32,4 @@ def test_neighbours_of_a_poison_object_are_written(poisoned: Account) -> None:
     assert count(poisoned.database, Invoice) == 2
     assert (run.tally("invoice").written, run.drift["invoice"], run.complete) == (2, 1, False)
     [finding] = run.findings
-    assert {one["stripe_id"] for one in logs if one["event"] == "reconcile.unwritable"} == {finding.stripe_id}
+    assert {one["object_id"] for one in logs if one["event"] == "reconcile.write_failed"} == {finding.stripe_id}

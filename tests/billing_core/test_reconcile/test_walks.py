@@ -92,7 +92,7 @@ def test_object_of_no_known_shape_is_counted_and_passed_by(many: Account) -> Non
     with capture_logs() as logs:
         run = many.run(["invoice"])
     assert run.tally("invoice").unreadable == 1
-    assert [one["stripe_id"] for one in logs if one["event"] == "reconcile.unreadable"] == [odd]
+    assert [one["object_id"] for one in logs if one["event"] == "reconcile.object_skipped"] == [odd]
 
 
 def test_vanished_draft_is_marked_as_deleted(many: Account) -> None:

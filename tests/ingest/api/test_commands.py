@@ -216,7 +216,7 @@ async def test_queue_that_is_away_costs_no_answer(settings: Settings, capsys: py
     async with opened_api(settings, fail) as client:
         answer = await client.post(f"{API}/subscriptions", json=NEW, headers=user(1))
     assert answer.status_code == 202
-    [line] = lines(capsys.readouterr().out, "command.not_enqueued")
+    [line] = lines(capsys.readouterr().out, "command.not_queued")
     assert line["command_id"] == answer.json()["command_id"]
 
 
