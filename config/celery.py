@@ -19,6 +19,7 @@ from config.queues import (
     WATCH_TASK,
     Family,
 )
+from config.redis_tls import broker_tls, without_tls_options
 from config.settings import Settings
 
 # A stuck Redis must fail a call, not hold a worker for the 40 s and more that kombu's defaults take.
@@ -44,7 +45,7 @@ RECONCILE_INTERVAL = 30.0
 
 def create_celery(settings: Settings) -> Celery:
     """Make the Celery application that producers, workers, beat and Flower share."""
-    app = Celery("billing", broker=settings.redis_url)
+    app = Celery("billing", broker=without_tls_options(settings.redis_url))
     app.config_from_object(celery_configuration(settings))
     return app
 
@@ -110,6 +111,7 @@ def _messages() -> dict[str, Any]:
 
 def _broker(settings: Settings) -> dict[str, Any]:
     return {
+        "broker_use_ssl": broker_tls(settings.redis_url),
         "broker_transport": "workers.transport:GuardedTransport",
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # Redis comes back; a worker that gave up does not

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config.redis_tls import tls_problem
+
 STRIPE_API = "https://api.stripe.com"
 
 PREFIX = "BILLING_"
@@ -159,6 +161,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _fits_environment(self) -> Self:
         problems = [*self._limit_problems(), *self._key_problems(), *self._token_problems()]
+        if problem := tls_problem(self.redis_url):
+            problems.append(f"REDIS_URL {problem}")
         if self.env == "production":
             problems += self._production_problems()
         if problems:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from redis import RedisError
 
 from billing_core import metrics
+from billing_core.connection_trouble import trouble
 from billing_core.inbox import AcceptedEvent, AcceptingInbox
 
 
@@ -84,7 +85,7 @@ def _count(batch: Sequence[_Waiting], answers: Sequence[bool]) -> None:
 
 def _failure(event_id: str, error: Exception) -> Exception:
     """Name the trouble of Redis; anything else is a bug of ours and stays what it is."""
-    return InboxUnavailable(f"{event_id}: {type(error).__name__}") if isinstance(error, RedisError | OSError) else error
+    return InboxUnavailable(f"{event_id}: {trouble(error)}") if isinstance(error, RedisError | OSError) else error
 
 
 def _give_up(answer: asyncio.Future[bool], event_id: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from billing_core.connection_trouble import trouble
 from billing_core.doctor.database import behind
 from billing_core.doctor.redis_server import DURABLE, not_durable, plain
 from config.settings import Settings
@@ -43,7 +44,7 @@ class Health:
                 await self._redis.ping()  # answers MISCONF while the disk takes no writes
                 return await self._check_durability()
         except (RedisError, OSError) as error:
-            return f"away: {type(error).__name__}; check REDIS_URL and the server"
+            return f"away: {trouble(error)}; check REDIS_URL and the server"
 
     async def _check_durability(self) -> str:
         try:
@@ -57,7 +58,7 @@ class Health:
             async with asyncio.timeout(CHECK_TIMEOUT):
                 current, head = await asyncio.to_thread(current_and_head, self._database_url)
         except (SQLAlchemyError, OSError) as error:
-            return f"away: {type(error).__name__}; events are stored meanwhile"
+            return f"away: {trouble(error)}; events are stored meanwhile"
         problem = behind(current, head)
         return f"{problem}; run alembic upgrade head" if problem else "ok"
 

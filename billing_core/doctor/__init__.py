@@ -7,6 +7,7 @@ from redis import Redis
 from billing_core.database import Database
 from billing_core.doctor.broker import examine_broker
 from billing_core.doctor.database import examine_database
+from billing_core.doctor.encryption import examine_encryption
 from billing_core.doctor.flower import examine_flower
 from billing_core.doctor.redis_server import examine_redis
 from billing_core.doctor.stripe_account import deliveries, examine_stripe
@@ -30,6 +31,7 @@ def examine(
         *at_redis,
         *examine_database(database, settings.database_url),
         *examine_stripe(stripe, settings),
+        *examine_encryption(settings),
         examine_flower(settings),
     ]
     if failed(at_redis[:1]):

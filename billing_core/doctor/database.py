@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from billing_core.connection_trouble import trouble
 from billing_core.database import Database
 from billing_core.dialects import UtcNow, examine_server, ids_compared_loosely
 from billing_core.doctor.clocks import compared
@@ -20,7 +21,7 @@ def examine_database(database: Database, url: str) -> list[Finding]:
     try:
         return list(_examined(database, url))
     except (SQLAlchemyError, OSError) as error:
-        return [fail("database", f"away: {type(error).__name__}", "check DATABASE_URL and the server; events wait")]
+        return [fail("database", f"away: {trouble(error)}", "check DATABASE_URL and the server; events wait")]
 
 
 def behind(current: str | None, head: str) -> str | None:

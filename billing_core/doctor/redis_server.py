@@ -6,6 +6,7 @@ from typing import Any
 
 from redis import Redis, RedisError, ResponseError
 
+from billing_core.connection_trouble import trouble
 from billing_core.doctor.clocks import compared
 from billing_core.finding import Finding, fail, ok, warn
 
@@ -41,7 +42,7 @@ def examine_redis(redis: Redis, *, production: bool) -> list[Finding]:
             compared("Redis'", datetime.fromtimestamp(seconds + microseconds / 1e6, UTC), datetime.now(UTC)),
         ]
     except (RedisError, OSError) as error:
-        return [fail("Redis", f"away: {type(error).__name__}", "check REDIS_URL and the server")]
+        return [fail("Redis", f"away: {trouble(error)}", "check REDIS_URL and the server")]
 
 
 def _server(info: Mapping[str, Any]) -> Finding:
