@@ -104,7 +104,6 @@ def _messages() -> dict[str, Any]:
             },
         },
         "enable_utc": True,
-        "worker_send_task_events": True,  # Flower
         "task_send_sent_event": False,  # the inbox script, not Celery, enqueues events
     }
 
@@ -143,4 +142,5 @@ def _workers(settings: Settings) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # the work goes on; its ack is idempotent
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
+        "worker_send_task_events": settings.task_events,
     }

@@ -5,7 +5,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from config.flower_settings import LOOPBACK, FlowerSettings
+from config.forms import Port, split
 
 from config.redis_tls import tls_problem
 
@@ -23,10 +26,6 @@ class SettingsError(Exception):
     """The start is refused. Its text is one line, names every variable at fault and shows no value."""
 
 
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -34,14 +33,13 @@ def _upper(value: object) -> object:
 Seconds = Annotated[float, Field(gt=0)]
 WholeSeconds = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 # An address may hold a password: it never stands in a repr.
 DatabaseUrl = Annotated[str, Field(repr=False, pattern=r"^[a-z][a-z0-9+_]*://")]
 # The two schemes that kombu and redis-py both understand.
 RedisUrl = Annotated[str, Field(repr=False, pattern=r"^rediss?://")]
 
 
-class Settings(BaseSettings):
+class Settings(FlowerSettings):
     """What the environment decides. Frozen; its repr shows no secret.
 
     A field is read from the variable `BILLING_<FIELD>` unless it names its own; see `VARIABLES`.
@@ -68,7 +66,7 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = Field("sqlite:///var/billing.db", validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     stripe_secret_key: SecretStr | None = Field(None, validation_alias="STRIPE_SECRET_KEY")
-    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = Field(
         (), validation_alias="STRIPE_WEBHOOK_SECRET"
     )
     stripe_api_base: str = Field(STRIPE_API, validation_alias="STRIPE_API_BASE", pattern=r"^https?://")
@@ -81,7 +79,7 @@ class Settings(BaseSettings):
     accept_batch: Count = 128
     dedupe_window: WholeSeconds = 7 * 24 * 3600  # Stripe retries for 3 days, a person resends later
     failures_per_minute: Count = 60
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)] = (
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(split)] = (
         ip_network("127.0.0.0/8"),
         ip_network("::1"),
     )
@@ -109,11 +107,10 @@ class Settings(BaseSettings):
     jwt_jwks_url: str | None = Field(None, pattern=r"^https?://")
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
-    user_prices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    user_prices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
 
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
-    flower_port: Port = 5555
     public_url: str | None = Field(None, pattern=r"^https?://")
     endpoint_check_interval: Seconds = 3600.0
     gap_interval: Seconds = 300.0
@@ -137,6 +134,18 @@ class Settings(BaseSettings):
     def stripe_requests_per_second(self) -> int:
         """What all our processes together may ask of Stripe: its limits by mode, unless set."""
         return self.stripe_rate or (_LIVE_RATE if self.env == "production" else _TEST_RATE)
+
+    def require_closed_flower(self) -> None:
+        """Flower calls this before it listens: open it is only to who develops, on the same machine.
+
+        Raises:
+            SettingsError: nothing asks who comes.
+        """
+        if not self.flower_asks_who and (self.env != "development" or self.flower_address != LOOPBACK):
+            raise SettingsError(
+                "BILLING_FLOWER_BASIC_AUTH or BILLING_FLOWER_OAUTH_PROVIDER is missing: Flower lets in whoever comes, "
+                f"which BILLING_ENV={self.env} and BILLING_FLOWER_ADDRESS={self.flower_address} do not allow"
+            )
 
     def require_webhook_secrets(self) -> tuple[SecretStr, ...]:
         """Return the endpoint secrets; a process that accepts webhooks calls this before it listens.
@@ -163,6 +172,7 @@ class Settings(BaseSettings):
         problems = [*self._limit_problems(), *self._key_problems(), *self._token_problems()]
         if problem := tls_problem(self.redis_url):
             problems.append(f"REDIS_URL {problem}")
+        problems += [problem.format_map(VARIABLES) for problem in self.flower_problems()]
         if self.env == "production":
             problems += self._production_problems()
         if problems:

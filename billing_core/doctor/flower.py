@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
 
 from billing_core.finding import Finding, ok, warn
 from config.settings import Settings
@@ -10,9 +11,9 @@ TIMEOUT = 2.0  # s
 
 
 def examine_flower(settings: Settings) -> Finding:
-    """Ask Flower if it is well; it listens on loopback only."""
+    """Ask Flower if it is well."""
     here = f"port {settings.flower_port}"
-    status = _status(settings.flower_port)
+    status = _status(settings.flower_url)
     if status == HTTPStatus.OK:
         return ok("Flower", f"answers on {here}")
     if status is None and "flower_port" not in settings.model_fields_set:
@@ -22,10 +23,11 @@ def examine_flower(settings: Settings) -> Finding:
     )
 
 
-def _status(port: int) -> int | None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+def _status(url: str) -> int | None:
+    where = urlsplit(url)
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/healthcheck")
+        connection.request("GET", f"{where.path}/healthcheck")  # open to everybody, whatever Flower asks of others
         return connection.getresponse().status
     except (OSError, HTTPException):
         return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tests.bench import machine, page, plot
 from tests.bench.bench import Bench
 from tests.bench.findings import Findings, last_line
-from tests.bench.parts import accept, apply, backlog, lag, memory, scale, startup
+from tests.bench.parts import accept, apply, backlog, lag, memory, scale, startup, task_events
 from tests.bench.size import QUICK, full
 from tests.run.environment import export_surroundings
 
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Bench], Findings]] = {
     "startup": startup.measure,
     "scale": scale.measure,
     "memory": memory.measure,
+    "task_events": task_events.measure,
 }
 IN_A_HURRY = ("accept", "apply", "lag")
 PATIENCE = 120.0  # s for the machine to become quiet

@@ -18,6 +18,7 @@ class Size:
         backlog: events that wait when the worker begins.
         memory_events: over which memory must be flat.
         history: rows of BillingEvents under which throughput is measured.
+        single_events: applied one by one, with task events and without.
         scale_events: backlog of each measurement of scale.
     """
 
@@ -30,6 +31,7 @@ class Size:
     backlog: int
     memory_events: int
     history: tuple[int, ...]
+    single_events: int
     scale_events: int
 
 
@@ -43,6 +45,7 @@ QUICK = Size(
     backlog=10_000,
     memory_events=30_000,
     history=(10_000, 300_000),
+    single_events=500,
     scale_events=4_000,
 )
 
@@ -60,5 +63,6 @@ def full() -> Size:
         backlog=100_000,
         memory_events=int(os.environ.get("BENCH_EVENTS", "1000000")),
         history=(10_000, 1_000_000, *huge),
+        single_events=2_000,
         scale_events=20_000,
     )

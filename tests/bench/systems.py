@@ -1,7 +1,7 @@
 """The two systems that take events from post to row: ours, and the ordinary stack."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -123,9 +123,11 @@ def _checked(applied: Applied) -> Applied:
 
 
 @contextmanager
-def ours(stage: Stage, database_url: str, workers: int = 1) -> Iterator[System]:
+def ours(
+    stage: Stage, database_url: str, workers: int = 1, settings: Mapping[str, str] | None = None
+) -> Iterator[System]:
     """Run what the Procfile has, but for Flower."""
-    environment = stage.environment(database_url)
+    environment = {**stage.environment(database_url), **(settings or {})}
     keys = [Keys(PREFIX).inbox(family) for family in Family]
 
     def waiting() -> int:

@@ -138,7 +138,7 @@ def test_every_problem_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         ("BILLING_QUEUE_PREFIX", "billing:"),
         ("BILLING_LOG_LEVEL", "LOUD"),
         ("BILLING_SWEEP_ENABLED", "perhaps"),
-        ("BILLING_SECRETS_DIR", "/nonexistent"),
+        ("BILLING_SECRETS_DIR", "/nonexistent/secrets"),
         ("DATABASE_URL", "billing.db"),
     ],
 )

@@ -27,6 +27,8 @@ class EmbeddedParts:
         """
         if self._parts.database:
             settings = export(database_url=self._var.database_url)
+        if "flower_db" not in settings.model_fields_set:
+            settings = export(flower_db=str(self._var.flower / "tasks"))
         if self._parts.redis:
             redis = self._stack.enter_context(RedisServer(self._var.redis))
             self._servers["Redis"] = redis

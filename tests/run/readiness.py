@@ -33,7 +33,7 @@ def wait_until_ready(settings: Settings, keep_watch: Callable[[], None], var: Va
     checks: dict[str, Check] = {
         "web": lambda: _answer(f"http://127.0.0.1:{settings.port}/readyz"),
         "worker": lambda: _ping(celery),
-        "flower": lambda: _answer(f"http://127.0.0.1:{settings.flower_port}/healthcheck"),
+        "flower": lambda: _answer(f"{settings.flower_url}/healthcheck"),
     }
     deadline = time.monotonic() + TIMEOUT
     for process, check in checks.items():

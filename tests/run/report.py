@@ -104,7 +104,7 @@ def _addresses(settings: Settings, parts: Parts, var: VarDirectory) -> Iterator[
     yield "API", f"{web}/docs"
     yield "ready?", f"{web}/readyz"
     yield "metrics", f"{web}/metrics"
-    yield "Flower", f"http://127.0.0.1:{settings.flower_port}/"
+    yield "Flower", f"{settings.flower_url}/"
     yield "Stripe", f"{settings.stripe_api_base} (fake)" if parts.stripe else "your account, in test mode"
     yield "database", str(var.database) if parts.database else "as in DATABASE_URL"
     yield "Redis", settings.redis_url if parts.redis else "as in REDIS_URL"

@@ -19,6 +19,7 @@ class VarDirectory:
         self.redis = self.path / "redis"
         self.fake_stripe = self.path / "fake_stripe"
         self.supervisord = self.path / "supervisord"
+        self.flower = self.path / "flower"
         self.logs = self.path / "log"
         self.database = self.path / "billing.db"
         self.exports = self.path / "environment"
@@ -45,7 +46,7 @@ class VarDirectory:
 
     def clean(self, *, database: bool) -> None:
         """Begin anew: remove what an earlier run left; the database only where it is ours."""
-        for folder in (self.redis, self.fake_stripe, self.supervisord, self.logs):
+        for folder in (self.redis, self.fake_stripe, self.supervisord, self.flower, self.logs):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         self.exports.unlink(missing_ok=True)

@@ -67,9 +67,9 @@ def test_flower_shows_our_tasks(up: Running) -> None:
     flower = address(up, "Flower")
 
     def seen() -> bool:
-        # What the page of tasks loads: among them the story's, by the names of their families.
-        rows = get(f"{flower}tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
-        return {row["name"] for row in rows} >= FAMILIES
+        # What the page of tasks loads: among them the story's, by the names of their families, and what came of them.
+        rows = get(f"{flower}/tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
+        return {row["name"] for row in rows if "applied=" in (row["result"] or "")} >= FAMILIES
 
     wait_until(seen, 60)
 
