@@ -43,6 +43,9 @@ BaseHandler.get_broker = lambda _handler: Queues(_settings)
 # Flower's own 100,000 tasks would take hundreds of MB of memory. It is a view of the last minutes, never the record.
 max_tasks = 10_000
 
+# It would switch on what workers were told to leave, again and again.
+enable_events = _settings.task_events
+
 # What it saw outlives it. Writing takes a tenth of a second, in the loop that answers.
 persistent = True
 db = _settings.flower_db

@@ -7,6 +7,7 @@ import pytest
 from celery.events.state import Task
 from tornado.options import options
 
+from config.celery import celery_configuration
 from config.flower_tasks import shown
 from config.settings import Settings, SettingsError
 
@@ -77,6 +78,12 @@ def test_address_of_flower_on_its_own_machine() -> None:
     assert Settings(flower_url_prefix="flower").flower_url == "http://127.0.0.1:5555/flower"
     assert Settings(flower_address="0.0.0.0").flower_url == "http://127.0.0.1:5555"
     assert Settings(flower_address="10.0.0.1").flower_url == "http://10.0.0.1:5555"
+
+
+def test_flower_does_not_switch_on_what_workers_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert celery_configuration(Settings(task_events=False))["worker_send_task_events"] is False
+    assert given(monkeypatch, BILLING_TASK_EVENTS="false")["enable_events"] is False
+    assert given(monkeypatch, BILLING_TASK_EVENTS="true")["enable_events"] is True
 
 
 def test_what_flower_saw_is_kept_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

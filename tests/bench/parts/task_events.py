@@ -1,74 +1,83 @@
-"""Task events, which Flower listens to: what they cost a worker, in its own processor time, whatever else the machine does."""
+"""Task events, which Flower listens to: what they cost a worker, in its own time on the processor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from statistics import median
 
 import psutil
 
+from billing_core.envelope import BODY_IDS, SHOWN_IDS, MessageTemplate
+from billing_core.inbox import Keys
+from config.celery import create_celery
+from config.queues import Family
+from config.settings import Settings
 from tests.bench.bench import Bench
 from tests.bench.corpus import Posted, customers_for, events_of
 from tests.bench.findings import Findings, Table
-from tests.bench.stage import Stage
-from tests.bench.systems import System, drained_per_s, ours, post_and_apply
+from tests.bench.generator import Generator
+from tests.bench.requests import requests
+from tests.bench.stage import PREFIX, Stage
+from tests.bench.systems import System, ours
 
 WARM_UP = 1_000
-PER_S = 100.0  # so few that each event comes alone
+
+Taken = dict[bool, list[tuple[float, float]]]
 
 
 def measure(bench: Bench) -> Findings:
-    """Let a worker apply single events, then a backlog in batches, with task events and without, in turns."""
-    alone, together = bench.size.single_events, bench.size.scale_events
-    taken: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    """Let a worker drain backlogs of both kinds of messages, with task events and without, in turns."""
+    taken: Taken = {False: [], True: []}
     for turn in range(bench.size.rounds):
-        for on in (True, False) if turn % 2 else (False, True):
-            with Stage() as stage, bench.measuring():
-                taken[on].append(_turn(stage, alone, together, on=on))
-            bench.say(
-                f"task events {'on' if on else 'off'}: {taken[on][-1][0]:.0f} and {taken[on][-1][1]:.0f} µs an event"
-            )
-    rows = [_row(on, taken[on]) for on in (False, True)]
-    rows.append(
-        (
-            "they cost",
-            *(
-                f"{median(on) - median(off):,.0f}"
-                for on, off in zip(*map(_columns, (taken[True], taken[False])), strict=True)
-            ),
-        )
-    )
-    header = ("worker's processor time for an event, µs", "one a message", "a hundred a message")
-    return Findings(text=[Table(header, rows).markdown()])
+        for on in (False, True) if turn % 2 else (True, False):
+            with bench.measuring():
+                taken[on].append(_turn(bench.size.single_events, bench.size.scale_events, on=on))
+            alone, together = taken[on][-1]
+            bench.say(f"task events {'on' if on else 'off'}: {alone:.0f} µs an event alone, {together:.0f} in batches")
+    header = ("worker's time on the processor for an event, µs", "one a message", "a hundred a message")
+    return Findings(text=[Table(header, _rows(taken)).markdown()])
 
 
-def _turn(stage: Stage, alone: int, together: int, *, on: bool) -> tuple[float, float]:
+def _turn(alone: int, together: int, *, on: bool) -> tuple[float, float]:
     customers = customers_for(WARM_UP + alone + together)
     settings = {"BILLING_TASK_EVENTS": str(on).lower()}
-    with ours(stage, stage.billing_database(customers), settings=settings) as system:
+    with Stage() as stage, ours(stage, stage.billing_database(customers), settings=settings) as system:
         events = events_of(range(1, customers + 1))
-        drained_per_s(system, list(islice(events, WARM_UP)))
-        one_by_one = _time(system, list(islice(events, alone)), at_once=False)
-        return one_by_one, _time(system, list(islice(events, together)), at_once=True)
+        _time(system, list(islice(events, WARM_UP)))
+        singly = _time(system, list(islice(events, alone)), lambda: _part(stage))
+        return singly, _time(system, list(islice(events, together)))
 
 
-def _time(system: System, events: Sequence[Posted], *, at_once: bool) -> float:
-    """Return µs of the worker's for each event."""
-    before = _spent(system)
-    if at_once:
-        drained_per_s(system, events)
-    else:
-        post_and_apply(system, events, PER_S)
-    return (_spent(system) - before) / len(events) * 1e6
+def _time(system: System, events: Sequence[Posted], prepare: Callable[[], None] = lambda: None) -> float:
+    """Let the events wait before the worker drains them; return µs of the worker's for each."""
+    (worker,) = system.workers
+    worker.pause()
+    Generator(system.web.port).flood(requests(events))
+    prepare()
+    before = _spent(worker.pid)
+    worker.resume()
+    system.drain()
+    return (_spent(worker.pid) - before) / len(events) * 1e6
 
 
-def _spent(system: System) -> float:
-    times = [psutil.Process(worker.pid).cpu_times() for worker in system.workers]
-    return sum(one.user + one.system for one in times)
+def _part(stage: Stage) -> None:
+    """Give each event that waits a message of its own, as under light load."""
+    template, keys = MessageTemplate(create_celery(Settings(env="test"))), Keys(PREFIX)
+    for family in Family:
+        event_ids = [one.decode() for one in stage.redis.zrange(keys.inbox(family), 0, -1)]
+        pipeline = stage.redis.pipeline(transaction=False).delete(keys.queue(family))
+        for one in event_ids:
+            message = template.message(family).replace(BODY_IDS, one).replace(SHOWN_IDS, one)
+            pipeline.lpush(keys.queue(family), message)
+        pipeline.execute()
 
 
-def _columns(taken: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [alone for alone, _ in taken], [together for _, together in taken]
+def _spent(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
-def _row(on: bool, taken: Sequence[tuple[float, float]]) -> tuple[str, ...]:
-    return ("task events on" if on else "off", *(f"{median(column):,.0f}" for column in _columns(taken)))
+def _rows(taken: Taken) -> list[tuple[str, ...]]:
+    medians = {on: [median(column) for column in zip(*turns, strict=True)] for on, turns in taken.items()}
+    more = [on - off for on, off in zip(medians[True], medians[False], strict=True)]
+    named = (("task events off", medians[False]), ("on", medians[True]), ("more", more))
+    return [(name, *(f"{value:,.0f}" for value in values)) for name, values in named]
