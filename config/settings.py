@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from config.flower_settings import LOOPBACK, FlowerSettings
 from config.forms import Port, split
-
 from config.redis_tls import tls_problem
 
 STRIPE_API = "https://api.stripe.com"
