@@ -93,7 +93,7 @@ def only_named(arguments: list[str]) -> bool:
     """Whether these are the words of a command, or of a group of commands, that there is, and nothing else."""
     commands: dict[str, Any] = {"billing": typer.main.get_command(app)}
     for word in ["billing", *arguments]:
-        if not commands or SYNOPSIS.search(word):
+        if not commands or word.startswith("-") or SYNOPSIS.search(word):
             return False
         assert word in commands, f"there is no billing {' '.join(arguments)}"
         commands = getattr(commands[word], "commands", {})
