@@ -15,7 +15,7 @@ SQL = "sql"
 # Code in the text is a command if it begins with one of these.
 _PROGRAM = re.compile(
     r"(alembic|apt-get|billing|celery|curl|docker|git|journalctl|make|npm|openssl|pip|python3?|redis-cli|sqlcmd|stripe"
-    r"|systemctl|systemd-creds|promtool|prometheus|uv)( [^`]+)?"
+    r"|systemctl|systemd-creds|promtool|prometheus|uv) [^`]+"
 )
 
 
