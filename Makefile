@@ -84,6 +84,14 @@ chaos: install $(if $(ODBC),system)  ## strike the whole service with every faul
 soak: install $(if $(ODBC),system)  ## draw histories and deliver them at their worst for SECONDS (60); SEED repeats one
 	$(BIN)/python -m tests.convergence --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: install  ## anything at the endpoint, the API and the workers, for SECONDS (60) a target; finds stay in var/fuzz
+	@mkdir -p var/fuzz; for target in unsigned signed event shaped; do \
+	  $(BIN)/python -m tests.fuzz $$target --seconds $(or $(SECONDS),60) >var/fuzz/$$target.log 2>&1 \
+	    || { tail -20 var/fuzz/$$target.log; exit 1; }; echo "$$target: $$(grep ^Done var/fuzz/$$target.log)"; done
+	FUZZ_EXAMPLES=$$(( $(or $(SECONDS),60) * 20 )) $(BIN)/pytest -q -o timeout=0 \
+	  tests/test_fuzz/test_webhook.py tests/test_fuzz/test_signed_events.py tests/ingest/api/test_document.py
+
 .PHONY: schema-sql
 schema-sql: install  ## render the migrations as T-SQL scripts for a DBA, into migrations/sql/
 	$(BIN)/python -m migrations.schema_sql

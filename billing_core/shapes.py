@@ -155,7 +155,7 @@ def customer_record(obj: StripeObject, deleted_at: datetime | None = None) -> Cu
         obj: the customer.
         deleted_at: when it was deleted, which only an event can tell.
     """
-    settings, metadata = obj.get("invoice_settings") or {}, obj.get("metadata") or {}
+    settings, metadata = obj.get("invoice_settings") or {}, _metadata(obj)
     default = settings.get("default_payment_method") or obj.get("default_source")
     return CustomerRecord(
         stripe_customer_id=_need(obj, "id"),
@@ -169,8 +169,13 @@ def customer_record(obj: StripeObject, deleted_at: datetime | None = None) -> Cu
 
 def app_of(obj: StripeObject) -> str | None:
     """Return the application that the object's metadata names: several may share one Stripe account."""
-    app: str | None = (obj.get("metadata") or {}).get(APP_KEY)
+    app: str | None = _metadata(obj).get(APP_KEY)
     return app
+
+
+def _metadata(obj: StripeObject) -> StripeObject:
+    found = obj.get("metadata")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _items(obj: StripeObject) -> list[StripeObject]:

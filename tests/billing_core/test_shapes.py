@@ -8,7 +8,14 @@ import pytest
 from billing_core.errors import MalformedEvent
 from billing_core.events import decode_event
 from billing_core.kinds import DISPUTE, INVOICE, PAYMENT_METHOD, SUBSCRIPTION, Kind
-from billing_core.shapes import dispute_record, invoice_record, payment_method_record, subscription_record
+from billing_core.shapes import (
+    app_of,
+    customer_record,
+    dispute_record,
+    invoice_record,
+    payment_method_record,
+    subscription_record,
+)
 from tests.building import MONTH, T0, Json, dispute, invoice, moment, payment_method, subscription
 from tests.fake_stripe import FakeStripe
 from tests.fake_stripe.builders import eight_types
@@ -290,3 +297,9 @@ def test_every_object_of_a_life_can_be_read(life: FakeStripe, kind: Kind) -> Non
     found = life.state[kind.path.split("/")[2][:-1]]
     assert found
     assert {kind.stripe_id(kind.read(obj)) for obj in found.values()} == set(found)
+
+
+@pytest.mark.parametrize("metadata", [None, 5, "app", [], {}])
+def test_metadata_of_no_shape_names_no_application(metadata: object) -> None:
+    assert app_of({"id": "in_1", "metadata": metadata}) is None
+    assert customer_record({"id": "cus_1", "metadata": metadata}).named_user is None

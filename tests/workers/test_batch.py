@@ -112,6 +112,19 @@ def test_batch_is_applied_settled_and_logged_without_payloads(door: Door, databa
     assert SECRET not in str(logs)
 
 
+def test_event_that_breaks_its_reader_is_dead_and_its_neighbours_are_applied(
+    door: Door, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(obj: Json) -> None:
+        if obj["id"] == "in_2":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr("workers.batch.app_of", read)
+    assert door.handle(invoices(1, 2, 3)) == []
+    assert outcomes(database) == {"evt_1": "applied", "evt_2": "dead", "evt_3": "applied"}
+    assert "ZeroDivisionError" in dead(database, "evt_2").error
+
+
 def test_payload_is_stored_byte_for_byte(door: Door, database: Database) -> None:
     body = event_body(invoice(number="Škoda 🚗"), id="evt_1").replace(b", ", b" ,\n ")
     door.handle({"evt_1": body})
