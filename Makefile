@@ -104,6 +104,10 @@ bench: install  ## measure everything, half an hour, into docs/performance.md; A
 bench-quick: install  ## accept, apply and lag in 2 min, only printed; ARGS="accept" selects parts
 	$(BIN)/python -m tests.bench --quick $(ARGS)
 
+.PHONY: screenshots
+screenshots: install system  ## take docs/screenshots/ anew, in Chromium
+	$(BIN)/python -m tests.browser.screenshots
+
 .PHONY: clean
 clean:  ## remove what make run and make test left behind (not .venv)
 	rm -rf var .coverage* .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .schemathesis

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Database
 from billing_core.dialects import contains_literally
+from billing_core.event_search import about
 from billing_core.models import BillingEvent
 from billing_core.ordering import Outcome
 from billing_core.retry import named_database_errors, retry_blips
@@ -46,6 +47,7 @@ class Selection:
         object_id: Stripe's ID of the object they tell of.
         customer: Stripe's ID of the customer.
         user_id: of the user they belong to.
+        about: an ID that they have to do with, as `event_search` understands it.
     """
 
     outcome: str | None = None
@@ -55,6 +57,7 @@ class Selection:
     object_id: str | None = None
     customer: str | None = None
     user_id: int | None = None
+    about: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the WHERE clause's parts."""
@@ -69,13 +72,19 @@ class Selection:
             found.append(BillingEvent.received_at >= self.since)
         named = {"object_id": self.object_id, "stripe_customer_id": self.customer, "user_id": self.user_id}
         found += [getattr(BillingEvent, name) == value for name, value in named.items() if value is not None]
+        if self.about:
+            found.append(about(self.about))
         return found
 
 
-def list_events(session: Session, selection: Selection, limit: int) -> list[dict[str, Any]]:
-    """Return the newest events of a selection, without payloads."""
-    columns = [getattr(BillingEvent, name) for name in LISTED]
+def list_events(
+    session: Session, selection: Selection, limit: int, *, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest events of a selection, without payloads; with `before`, those with a smaller EventID."""
+    columns = [BillingEvent.event_id, *(getattr(BillingEvent, name) for name in LISTED)]
     query = select(*columns).where(*selection.conditions()).order_by(BillingEvent.event_id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(BillingEvent.event_id < before)
     return [dict(row) for row in session.execute(query).mappings()]
 
 
@@ -84,9 +93,10 @@ def find_event(session: Session, event_id: str) -> BillingEvent | None:
     return session.scalar(select(BillingEvent).where(BillingEvent.stripe_event_id == event_id))
 
 
-def ids_to_replay(session: Session, selection: Selection) -> Sequence[str]:
+def ids_to_replay(session: Session, selection: Selection, limit: int | None = None) -> Sequence[str]:
     """Return the IDs of a selection, oldest first: of the unresolved, unless it names an outcome itself."""
     query = select(BillingEvent.stripe_event_id).where(*selection.conditions()).order_by(BillingEvent.event_id)
+    query = query.limit(limit)
     if selection.outcome is None:
         query = query.where(BillingEvent.outcome.in_(UNRESOLVED))
     return session.scalars(query).all()

@@ -108,6 +108,12 @@ class Settings(FlowerSettings):
     jwt_audience: str | None = None
     user_prices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
 
+    # The operators' console is a process of its own, which does not start without a secret.
+    console_port: Port = 8001
+    console_secret: SecretStr | None = None
+    console_users: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = ()
+    console_session: WholeSeconds = 1800
+
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
     public_url: str | None = Field(None, pattern=r"^https?://")

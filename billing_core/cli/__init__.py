@@ -9,7 +9,18 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # typer.BadParameter is one of several
 from typer.core import TyperGroup
 
-from billing_core.cli import customers, doctor, endpoint, events, gaps, purge, reconcile, status, token
+from billing_core.cli import (
+    console_password,
+    customers,
+    doctor,
+    endpoint,
+    events,
+    gaps,
+    purge,
+    reconcile,
+    status,
+    token,
+)
 from billing_core.cli.options import EXIT_CODES, examples
 
 INTERRUPTED = 130
@@ -49,6 +60,9 @@ app.command("backfill", epilog=examples("billing backfill", "billing backfill --
 app.add_typer(customers.app, name="customers")
 app.add_typer(endpoint.app, name="endpoint")
 app.command("token", epilog=examples("billing token --user 7", "billing token --admin --minutes 5"))(token.make)
+app.command(
+    "console-password", epilog=examples("billing console-password jo --admin", "billing console-password lee --json")
+)(console_password.make)
 app.command("purge", epilog=examples("billing purge --older-than 400d", "billing purge --older-than 400d --yes"))(
     purge.purge
 )

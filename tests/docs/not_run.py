@@ -8,6 +8,7 @@ NOT_RUN = {
     "alembic upgrade head": RELEASE,
     "alembic downgrade base": "drops the tables: tests/migrations does it to databases of its own",
     "python -m ingest": RELEASE,
+    "python -m ingest.console": RELEASE,
     "celery -A workers.app *": RELEASE,
     "celery worker": RELEASE,
     "export STRIPE_SECRET_KEY=sk_test_…": ACCOUNT,

@@ -94,6 +94,7 @@ def stand(run_in: Path, directory: Path) -> Iterator[Stand]:
     settings: dict[str, str | int] = {
         "PORT": web,
         "BILLING_FLOWER_PORT": free_port(),
+        "BILLING_CONSOLE_PORT": free_port(),
         "BILLING_PUBLIC_URL": f"http://127.0.0.1:{web}/webhooks/stripe",
     }
     with running(run_in, settings=settings) as run:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import redis
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from billing_core.metrics import COUNTED
 from billing_core.webhook_secrets import key
@@ -76,10 +76,10 @@ def served(settings: Settings) -> AbstractContextManager[str]:
 
 
 @contextmanager
-def served_app(app: FastAPI, settings: Settings | None = None) -> Iterator[str]:
+def served_app(app: Starlette, settings: Settings | None = None, **changes: Any) -> Iterator[str]:
     """Serve this application."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, **server_options(settings or Settings(env="test")))
+    config = uvicorn.Config(app, port=port, **server_options(settings or Settings(env="test")) | changes)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -8,12 +8,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing_core.passwords import hash_password
 from config.loading import load_settings
 from config.settings import VARIABLES, Settings
 from tests.embedded.ports import free_port
 from tests.fake_stripe import FakeStripe
 from tests.run.errors import CannotRun
 from tests.run.procfile import ROOT
+
+CONSOLE_USER = "operator"
 
 _LOOPBACK = "127.0.0.1,localhost"
 
@@ -61,13 +64,22 @@ def choose_token_key(settings: Settings) -> Settings:
     return settings if configured else export(jwt_secret=secrets.token_urlsafe(32))
 
 
+def choose_console(settings: Settings) -> str | None:
+    """Open the console for one user, and return the password made up for it; None where users or a secret are set."""
+    if settings.console_users or settings.console_secret:
+        return None
+    password = secrets.token_urlsafe(9)
+    export(console_secret=secrets.token_urlsafe(32), console_users=f"{CONSOLE_USER}:admin:{hash_password(password)}")
+    return password
+
+
 def choose_ports(settings: Settings) -> Settings:
     """Settle on the ports; a default that is taken gives way to a free one.
 
     Raises:
         CannotRun: a port was asked for and is taken.
     """
-    return export(**{field: _free_port(settings, field) for field in ("port", "flower_port")})
+    return export(**{field: _free_port(settings, field) for field in ("port", "flower_port", "console_port")})
 
 
 def _free_port(settings: Settings, field: str) -> int:

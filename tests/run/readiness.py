@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 
 def wait_until_ready(settings: Settings, keep_watch: Callable[[], None], var: VarDirectory, say: Say) -> None:
-    """Return when web, worker and Flower answer; beat answers nobody, but must stay up.
+    """Return when web, worker, Flower and the console answer; beat answers nobody, but must stay up.
 
     Raises:
         CannotRun: one of them ends again and again, or is not ready in time; the end of its log is in the text.
@@ -34,6 +34,7 @@ def wait_until_ready(settings: Settings, keep_watch: Callable[[], None], var: Va
         "web": lambda: _answer(f"http://127.0.0.1:{settings.port}/readyz"),
         "worker": lambda: _ping(celery),
         "flower": lambda: _answer(f"{settings.flower_url}/healthcheck"),
+        "console": lambda: _answer(f"http://127.0.0.1:{settings.console_port}/livez"),
     }
     deadline = time.monotonic() + TIMEOUT
     for process, check in checks.items():

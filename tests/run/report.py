@@ -11,7 +11,7 @@ from sqlalchemy import select
 from billing_core.database import Database
 from billing_core.kinds import KINDS, Kind
 from config.settings import Settings
-from tests.run.environment import Parts, listen_command, webhook_url
+from tests.run.environment import CONSOLE_USER, Parts, listen_command, webhook_url
 from tests.run.trail import Footprint, Trail, Verdict, describe
 from tests.run.var_directory import VarDirectory
 
@@ -90,21 +90,23 @@ def shortfalls(verdict: Verdict) -> Iterator[str]:
         yield f"lost: {event['id']} {event['type']} has no settled row in BillingEvents"
 
 
-def whereabouts(settings: Settings, parts: Parts, var: VarDirectory, user_id: int | None) -> str:
+def whereabouts(settings: Settings, parts: Parts, var: VarDirectory, user_id: int | None, password: str | None) -> str:
     """Return where everything is, and what to do now."""
-    lines = [f"  {name:9} {address}" for name, address in _addresses(settings, parts, var)]
+    lines = [f"  {name:9} {address}" for name, address in _addresses(settings, parts, var, password)]
     if not parts.stripe:
         lines += ["", *_how_to_listen(settings, user_id)]
     return "\n".join(["", *lines, "", "Ctrl-C stops everything."])
 
 
-def _addresses(settings: Settings, parts: Parts, var: VarDirectory) -> Iterator[tuple[str, str]]:
+def _addresses(settings: Settings, parts: Parts, var: VarDirectory, password: str | None) -> Iterator[tuple[str, str]]:
     web = f"http://127.0.0.1:{settings.port}"
     yield "webhook", webhook_url(settings.port)
     yield "API", f"{web}/docs"
     yield "ready?", f"{web}/readyz"
     yield "metrics", f"{web}/metrics"
     yield "Flower", f"{settings.flower_url}/"
+    login = f"   user {CONSOLE_USER}, password {password}" if password else ""
+    yield "console", f"http://127.0.0.1:{settings.console_port}/console/{login}"
     yield "Stripe", f"{settings.stripe_api_base} (fake)" if parts.stripe else "your account, in test mode"
     yield "database", str(var.database) if parts.database else "as in DATABASE_URL"
     yield "Redis", settings.redis_url if parts.redis else "as in REDIS_URL"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from config.loading import load_settings
 from tests.run import report
-from tests.run.environment import choose_parts, choose_ports, choose_token_key, write_exports
+from tests.run.environment import choose_console, choose_parts, choose_ports, choose_token_key, write_exports
 from tests.run.errors import CannotRun
 from tests.run.product import Product
 from tests.run.telling import tell_story
@@ -29,11 +29,12 @@ def run(directory: Path, *, once: bool) -> int:
     with var.locked(), ExitStack() as stack:
         var.clean(database=parts.database)
         product = Product(var, parts, stack, console.print)
+        password = choose_console(settings)
         settings = product.start(choose_ports(choose_token_key(settings)))
         write_exports(var.exports)
         if parts.stripe:
             good = tell_story(product, settings, console).good
         if not once:
-            console.print(report.whereabouts(settings, parts, var, product.user_id), soft_wrap=True)
+            console.print(report.whereabouts(settings, parts, var, product.user_id, password), soft_wrap=True)
             product.stay_up()
     return 0 if good else 1

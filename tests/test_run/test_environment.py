@@ -7,7 +7,10 @@ import pytest
 
 from config.loading import load_settings
 from config.settings import VARIABLES
+from ingest.console.operators import Operators, Role
 from tests.run.environment import (
+    CONSOLE_USER,
+    choose_console,
     choose_parts,
     choose_ports,
     choose_token_key,
@@ -106,6 +109,15 @@ def test_token_key_is_made_up_only_where_none_is_set(environment: pytest.MonkeyP
     environment.setenv("BILLING_JWT_SECRET", "")
     environment.setenv("BILLING_JWT_JWKS_URL", "https://issuer.example/keys")
     assert choose_token_key(load_settings()).jwt_secret is None
+
+
+def test_console_has_a_user_of_its_own_only_where_none_is_set(environment: pytest.MonkeyPatch) -> None:
+    password = choose_console(load_settings())
+    assert password
+    made_up = load_settings()
+    operators = Operators(made_up.console_users)
+    assert operators.authenticate(CONSOLE_USER, password).role is Role.ADMIN
+    assert choose_console(made_up) is None
 
 
 def test_shell_that_sources_the_file_has_the_runs_settings(tmp_path: Path) -> None:

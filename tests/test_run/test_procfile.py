@@ -7,7 +7,7 @@ from tests.run.procfile import read_procfile
 
 
 def test_our_procfile_has_the_release_first() -> None:
-    assert list(read_procfile()) == ["release", "web", "worker", "beat", "flower"]
+    assert list(read_procfile()) == ["release", "web", "worker", "beat", "flower", "console"]
 
 
 def test_comments_and_empty_lines_are_no_processes(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes
 
 WORKER = ("-A", "workers.app", "worker")
 FAMILIES = {FAMILY_OF[event_type] for event_type in EIGHT_TYPES}
-PROGRAMS = (("-m", "ingest"), WORKER, ("workers.app", "beat"), ("workers.app", "flower"))
+PROGRAMS = (("-m", "ingest"), ("-m", "ingest.console"), WORKER, ("workers.app", "beat"), ("workers.app", "flower"))
 
 
 def own_ports() -> dict[str, int]:
-    return {"PORT": free_port(), "BILLING_FLOWER_PORT": free_port()}
+    return {"PORT": free_port(), "BILLING_FLOWER_PORT": free_port(), "BILLING_CONSOLE_PORT": free_port()}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,19 @@ def test_addresses_shown_answer(up: Running) -> None:
     assert get(address(up, "webhook")).status_code == httpx.codes.METHOD_NOT_ALLOWED
     assert get(f"{address(up, 'Stripe')}/_fake/time").is_success
     assert Path(address(up, "database")).is_file()
+
+
+def test_console_lets_in_whom_the_run_names(up: Running) -> None:
+    password = re.search(r"user operator, password (\S+)", up.output)
+    assert password
+    with httpx.Client(trust_env=False, headers={"Sec-Fetch-Site": "same-origin"}, timeout=10) as client:
+        form = client.get(address(up, "console"), follow_redirects=True)
+        token = re.search(r'name="csrf" value="([^"]+)"', form.text)
+        assert token
+        fields = {"csrf": token[1], "name": "operator", "password": password[1]}
+        status = client.post(form.url, data=fields, follow_redirects=True)
+    assert "console:operator" in status.text
+    assert "all 8 are consumed" in status.text
 
 
 def test_everything_listens_on_loopback_only(up: Running) -> None:
