@@ -39,6 +39,8 @@ _LOST_MSSQL_CODES = frozenset(
     },
 )  # fmt: skip
 _LOCK_TIMEOUT = 1222
+# Babelfish, a PostgreSQL that speaks T-SQL, has one number for all errors that it did not translate.
+_BABELFISH_UNTRANSLATED, _BABELFISH_LOCK_TIMEOUT = 33557097, "canceling statement due to lock timeout"
 # All that FreeTDS says when the server has closed the connection; at a commit pyodbc says it.
 _FREETDS_AT_A_LOSS = ("[FreeTDS][SQL Server]Unknown error (0)", "The driver did not supply an error!")
 _RETRYABLE_MSSQL_CODES = _LOST_MSSQL_CODES | frozenset(
@@ -126,8 +128,11 @@ def _server_codes(error: BaseException) -> tuple[str, frozenset[int]]:
     if isinstance(error, psycopg.Error):
         return error.sqlstate or "", frozenset()
     if type(error).__module__ == "pyodbc" and error.args:  # by name: the driver is loaded on SQL Server only
-        codes = _ODBC_NATIVE_CODE.findall(str(error.args[-1]))
-        return str(error.args[0]), frozenset(map(int, codes))
+        text = str(error.args[-1])
+        codes = frozenset(map(int, _ODBC_NATIVE_CODE.findall(text)))
+        if _BABELFISH_UNTRANSLATED in codes and _BABELFISH_LOCK_TIMEOUT in text:
+            codes = frozenset({_LOCK_TIMEOUT})
+        return str(error.args[0]), codes
     return "", frozenset()
 
 

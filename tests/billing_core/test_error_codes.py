@@ -47,6 +47,17 @@ def test_fault_of_the_work_itself_is_not_transient(driver: str, number: int) -> 
     assert not is_transient(error(driver, number))
 
 
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_lock_timeout_that_babelfish_tells_in_words_alone_is_transient(driver: str) -> None:
+    """It has one number for all errors that it does not translate."""
+
+    def untranslated(words: str) -> Exception:
+        return PyodbcError("42000", f"[42000] {driver}{words} (33557097) (SQLExecDirectW)")
+
+    assert is_transient(untranslated("canceling statement due to lock timeout"))
+    assert not is_transient(untranslated("relation does not exist"))
+
+
 def test_number_inside_a_value_is_none_of_the_servers() -> None:
     text = "[23000] [FreeTDS][SQL Server]Cannot insert NULL; the value was (1205). (515) (SQLExecDirectW)"
     assert not is_transient(PyodbcError("23000", text))

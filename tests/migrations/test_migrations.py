@@ -17,6 +17,7 @@ from sqlglot import exp
 
 import migrations
 from billing_core.database import create_engine_for
+from billing_core.dialects import prepare_migration
 from billing_core.models import Model
 from migrations.comparison import comparison_options
 
@@ -61,6 +62,7 @@ def differences(engine: sa.Engine, metadata: sa.MetaData) -> list[Any]:
         **comparison_options(engine.dialect.name),
     }
     with engine.connect() as connection:
+        prepare_migration(connection)
         found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
     return [*found, *unique_columns(engine, metadata)] if engine.dialect.name == "mssql" else found
 

@@ -14,6 +14,7 @@ from sqlglot.dialects.tsql import TSQL
 
 import migrations
 from billing_core.database import create_engine_for
+from billing_core.dialects import prepare_migration
 from billing_core.models import BillingAction, BillingCheckpoint, BillingEvent, Model, User
 from migrations.comparison import comparison_options
 from migrations.schema_sql import DIRECTORY, scripts
@@ -140,6 +141,7 @@ def test_schema_script_makes_what_the_migration_makes_once_however_often_it_runs
         run(engine, SCHEMA.read_text(encoding="utf-8"))
     options = {"version_table": migrations.VERSION_TABLE, **comparison_options("mssql")}
     with engine.connect() as connection:
+        prepare_migration(connection)
         assert compare_metadata(MigrationContext.configure(connection, opts=options), Model.metadata) == []
     engine.dispose()
     assert migrations.current_and_head(url_of(engine)) == ("004", "004")
