@@ -135,7 +135,7 @@ def test_lock_that_takes_too_long_costs_the_statement_and_not_the_connection(num
         count(holder)
         with numbers.read() as session:
             before = who(session)
-            with pytest.raises(DatabaseUnavailable, match="1222|due to lock timeout"), named_database_errors():
+            with pytest.raises(DatabaseUnavailable, match=r"1222|due to lock timeout"), named_database_errors():
                 count(session)
             assert who(session) == before
 
