@@ -46,14 +46,19 @@ class UtcDateTime(TypeDecorator[datetime]):
             return dialect.type_descriptor(mssql.DATETIME2(6))  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy 2.1
         return dialect.type_descriptor(sa.DateTime(timezone=dialect.name == "postgresql"))
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | str | None:
         """Convert to UTC, and drop the zone where the column cannot hold one."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} is naive: give it a time zone")
         moment = value.astimezone(UTC)
-        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+        if dialect.name == "postgresql":
+            return moment
+        zoneless = moment.replace(tzinfo=None)
+        # As text: of a datetime pyodbc sends as many digits as the server says when asked for its types, and none
+        # where it says nothing (Babelfish).
+        return zoneless.isoformat() if dialect.name == "mssql" else zoneless
 
     def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
         """Give back the zone that the column left out."""

@@ -40,7 +40,12 @@ _LOST_MSSQL_CODES = frozenset(
 )  # fmt: skip
 _LOCK_TIMEOUT = 1222
 # Babelfish, a PostgreSQL that speaks T-SQL, has one number for all errors that it did not translate.
-_BABELFISH_UNTRANSLATED, _BABELFISH_LOCK_TIMEOUT = 33557097, "canceling statement due to lock timeout"
+_BABELFISH_UNTRANSLATED = 33557097
+_BABELFISH_WORDS = {
+    "]canceling statement due to lock timeout (": _LOCK_TIMEOUT,
+    ']relation "': 208,
+    ']column "': 207,
+}
 # All that FreeTDS says when the server has closed the connection; at a commit pyodbc says it.
 _FREETDS_AT_A_LOSS = ("[FreeTDS][SQL Server]Unknown error (0)", "The driver did not supply an error!")
 _RETRYABLE_MSSQL_CODES = _LOST_MSSQL_CODES | frozenset(
@@ -130,8 +135,8 @@ def _server_codes(error: BaseException) -> tuple[str, frozenset[int]]:
     if type(error).__module__ == "pyodbc" and error.args:  # by name: the driver is loaded on SQL Server only
         text = str(error.args[-1])
         codes = frozenset(map(int, _ODBC_NATIVE_CODE.findall(text)))
-        if _BABELFISH_UNTRANSLATED in codes and _BABELFISH_LOCK_TIMEOUT in text:
-            codes = frozenset({_LOCK_TIMEOUT})
+        if _BABELFISH_UNTRANSLATED in codes:
+            codes |= {code for words, code in _BABELFISH_WORDS.items() if words in text}
         return str(error.args[0]), codes
     return "", frozenset()
 

@@ -48,14 +48,18 @@ def test_fault_of_the_work_itself_is_not_transient(driver: str, number: int) -> 
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_lock_timeout_that_babelfish_tells_in_words_alone_is_transient(driver: str) -> None:
-    """It has one number for all errors that it does not translate."""
-
-    def untranslated(words: str) -> Exception:
-        return PyodbcError("42000", f"[42000] {driver}{words} (33557097) (SQLExecDirectW)")
-
-    assert is_transient(untranslated("canceling statement due to lock timeout"))
-    assert not is_transient(untranslated("relation does not exist"))
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("canceling statement due to lock timeout", True),
+        ('relation "billingevents" does not exist', True),
+        ('column "outcome" does not exist', True),
+        ("division by zero", False),
+    ],
+)
+def test_babelfish_has_words_where_it_has_no_number(driver: str, words: str, expected: bool) -> None:
+    told = PyodbcError("42000", f"[42000] {driver}{words} (33557097) (SQLExecDirectW)")
+    assert is_transient(told) == expected
 
 
 def test_number_inside_a_value_is_none_of_the_servers() -> None:

@@ -7,18 +7,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import sqlglot
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlglot import exp
 from sqlglot.dialects.tsql import TSQL
 
 import migrations
 from billing_core.database import create_engine_for
-from billing_core.dialects import prepare_migration
 from billing_core.models import BillingAction, BillingCheckpoint, BillingEvent, Model, User
-from migrations.comparison import comparison_options
 from migrations.schema_sql import DIRECTORY, scripts
 from tests.kinds import ONLY_SQL_SERVER
+from tests.migrations.compared import differences
 from tests.tsql import faults_of
 
 ROOT = Path(__file__).parents[2]
@@ -139,10 +136,7 @@ def url_of(engine: sa.Engine) -> str:
 def test_schema_script_makes_what_the_migration_makes_once_however_often_it_runs(engine: sa.Engine) -> None:
     for _ in range(2):
         run(engine, SCHEMA.read_text(encoding="utf-8"))
-    options = {"version_table": migrations.VERSION_TABLE, **comparison_options("mssql")}
-    with engine.connect() as connection:
-        prepare_migration(connection)
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), Model.metadata) == []
+    assert differences(engine, Model.metadata) == []
     engine.dispose()
     assert migrations.current_and_head(url_of(engine)) == ("004", "004")
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 
+from billing_core.dialects.engines.nulls import write_nulls_out
 from billing_core.dialects.engines.odbc_drivers import find_driver, is_freetds
 from billing_core.dialects.engines.pool import CONNECT_SECONDS, LOCK_SECONDS, pool_options
 from billing_core.dialects.lost_connections import give_up_lost_connections
@@ -37,6 +38,7 @@ def make_engine(url: URL, pool_size: int) -> Engine:
     # SQLAlchemy would look it up in sys.dm_exec_sessions, where not every T-SQL server has a row for who asks.
     engine.dialect.get_default_isolation_level = _isolation  # type: ignore[assignment]
     event.listen(engine, "connect", _prepare)
+    write_nulls_out(engine)
     give_up_lost_connections(engine)
     return engine
 

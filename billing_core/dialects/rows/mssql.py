@@ -5,7 +5,6 @@ JSON in one parameter, as for PostgreSQL, needs OPENJSON, which a database of an
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -63,14 +62,7 @@ def _parameters(connection: sa.Connection, rows: Iterable[Iterable[Any]]) -> tup
 
 
 def _text(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return str(int(value))
-        case datetime():
-            return value.isoformat()
-    return str(value)
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 @lru_cache
