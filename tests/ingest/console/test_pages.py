@@ -137,6 +137,14 @@ def _search(visitor: Visitor, command_id: str) -> None:
     assert {term: answer.headers["location"] for term, answer in found.items()} == expected
 
 
+def test_pages_of_a_new_service_are_empty(lee: Visitor) -> None:
+    page = lee.page("/")
+    assert "<b>0</b>dead letters" in page
+    assert "<rect" not in page
+    for path in ("/events", "/parked", "/commands", "/users/1", "/events/replay", "/events/replay?outcome=dead"):
+        lee.page(path)
+
+
 def test_pages_lead_through_long_lists(lee: Visitor, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.console.pages.events.PAGE", 2)
     with database.write() as session:
