@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import ExecuteStyle
 
 _PLACE = "?"
 
@@ -47,4 +48,7 @@ def _execute_each(cursor: Any, statement: str, rows: Sequence[Sequence[Any]], co
 
 
 def _writes(context: Any) -> bool:
-    return bool(context.isinsert or context.isupdate)
+    # Many rows in one INSERT stand in a derived table, where a column of NULLs alone would count as INT, and SQL Server
+    # makes no DATETIME2 of that (error 206).
+    one_row_a_time = context.execute_style is not ExecuteStyle.INSERTMANYVALUES
+    return bool((context.isinsert or context.isupdate) and one_row_a_time)

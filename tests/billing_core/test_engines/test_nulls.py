@@ -2,6 +2,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy.engine.interfaces import ExecuteStyle
 
 from billing_core.dialects.engines import nulls
 
@@ -22,8 +23,8 @@ class Cursor:
         self.executed.append((statement, parameters, self.sizes))
 
 
-def writing(statement: Any = None, *, isinsert: bool = True, isupdate: bool = False) -> Any:
-    return SimpleNamespace(statement=statement, isinsert=isinsert, isupdate=isupdate)
+def writing(style: ExecuteStyle = ExecuteStyle.EXECUTE, *, isinsert: bool = True, isupdate: bool = False) -> Any:
+    return SimpleNamespace(execute_style=style, isinsert=isinsert, isupdate=isupdate)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,13 @@ def test_rows_are_written_one_after_the_other() -> None:
     cursor = Cursor()
     assert nulls._execute_each(cursor, INSERT, [(1, 2, 3), (1, None, 3)], writing(isinsert=False, isupdate=True))
     assert cursor.executed == [(INSERT, (1, 2, 3), None), ("INSERT INTO t (a, b, c) VALUES (?, NULL, ?)", (1, 3), None)]
+
+
+def test_rows_of_a_derived_table_keep_their_parameters() -> None:
+    """A column of NULLs alone would count as INT there."""
+    cursor = Cursor()
+    assert not nulls._execute(cursor, INSERT, (None, 1, "x"), writing(ExecuteStyle.INSERTMANYVALUES))
+    assert cursor.executed == []
 
 
 def test_what_has_no_null_or_reads_is_left_to_sqlalchemy() -> None:
