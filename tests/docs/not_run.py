@@ -2,6 +2,7 @@
 
 RELEASE = "a process of the Procfile: every `make run` starts it, these tests' own too"
 ACCOUNT = "needs a real Stripe account and its CLI"
+SYSTEMD = "changes the machine: tests/config/test_systemd.py looks at what is installed"
 PACKAGES = "installs packages of the operating system or of PyPI"
 
 NOT_RUN = {
@@ -17,5 +18,13 @@ NOT_RUN = {
     "apt-get install *": PACKAGES,
     "pip install *": PACKAGES,
     "sqlcmd *": "Microsoft's client: tests/migrations runs the scripts as they are rendered",
+    "useradd *": SYSTEMD,
+    "git clone *": SYSTEMD,
+    "install -d *": SYSTEMD,
+    "cp -r config/systemd/*": SYSTEMD,
+    "systemctl *": SYSTEMD,
+    "journalctl *": SYSTEMD,
+    "uv sync *": PACKAGES,
+    "docker *": "needs an engine: tests/test_dockerfile.py reads what it would build",
     "redis-cli *": "Redis' own client, which is not among our packages",
 }
