@@ -92,6 +92,15 @@ fuzz: install  ## anything at the endpoint, the API and the workers, for SECONDS
 	FUZZ_EXAMPLES=$$(( $(or $(SECONDS),60) * 20 )) $(BIN)/pytest -q -o timeout=0 \
 	  tests/test_fuzz/test_webhook.py tests/test_fuzz/test_signed_events.py tests/ingest/api/test_document.py
 
+.PHONY: audit
+audit: install  ## lock, hashes, licences and known holes of what we are made of; ARGS=--offline where no advisories are to be had
+	@$(BIN)/python -m tests.supply_chain $(ARGS)
+
+.PHONY: sbom
+sbom: install  ## what production is made of, as CycloneDX, into dist/sbom.cdx.json
+	@mkdir -p dist && $(BIN)/uv export --quiet --frozen --no-dev --format cyclonedx1.5 --preview-features sbom-export \
+	  --output-file dist/sbom.cdx.json >/dev/null && echo dist/sbom.cdx.json
+
 .PHONY: schema-sql
 schema-sql: install  ## render the migrations as T-SQL scripts for a DBA, into migrations/sql/
 	$(BIN)/python -m migrations.schema_sql

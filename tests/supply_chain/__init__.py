@@ -1,0 +1,1 @@
+"""What we are made of: `make audit` judges it, `make sbom` lists it."""
