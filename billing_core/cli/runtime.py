@@ -1,11 +1,13 @@
 """What the commands work with."""
 
+import atexit
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 import structlog
-from redis import Redis
+from redis import Redis, RedisError
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
@@ -13,6 +15,7 @@ from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
 from billing_core.stripe_api import StripeApi
+from billing_core.totals import Totals
 from config.celery import create_celery
 from config.loading import load_settings
 from config.redis_client import redis_client
@@ -40,11 +43,20 @@ def runtime() -> Runtime:
     # What a command prints is for scripts: log lines go beside it.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = load_settings()
+    atexit.register(_tell_counts, settings)
     redis = redis_client(settings)
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
     inbox = WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window)
     return Runtime(settings, redis, database, inbox, StripeApi.from_settings(settings, redis))
+
+
+def _tell_counts(settings: Settings) -> None:
+    """Tell `/metrics` what this command counted: its calls to Stripe, and what it found."""
+    totals = Totals.of(settings)
+    with suppress(RedisError):
+        totals.tell()
+    totals.close()
 
 
 def _engine(url: str) -> Engine:

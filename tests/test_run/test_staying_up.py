@@ -81,7 +81,7 @@ def test_flower_shows_our_tasks(up: Running) -> None:
 
     def seen() -> bool:
         # What the page of tasks loads: among them the story's, by the names of their families, and what came of them.
-        rows = get(f"{flower}/tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
+        rows = get(f"{flower}tasks/datatable?draw=1&start=0&length=100&order[0][column]=0").json()["data"]
         return {row["name"] for row in rows if "applied=" in (row["result"] or "")} >= FAMILIES
 
     wait_until(seen, 60)
