@@ -22,7 +22,7 @@ log = structlog.get_logger()
 HOME = "/console/"
 
 # Where to go after the login: a page of ours and nothing else, whatever the address said.
-_OWN_PAGE = re.compile(r"/console/[\w./-]*(\?[\w.%&=+-]*)?", re.ASCII)
+_OWN_PAGE = re.compile(r"/console/(?!.*\.\.)[\w./-]*(\?[\w.%&=+-]*)?", re.ASCII)
 
 
 def login_form(desk: Desk, visit: Visit) -> Response:

@@ -28,13 +28,13 @@ def done(database: Database) -> list[tuple[str, str]]:
 # --- before the login
 
 
-@pytest.mark.parametrize("path", ["/", "/events", "/events/evt_1", "/parked", "/commands", "/actions", "/users/1"])
-def test_who_is_not_logged_in_is_sent_to_the_login_and_back(stranger: Visitor, path: str) -> None:
-    answer = stranger.get(path, follow_redirects=False)
-    assert answer.status_code == 303
-    login = stranger.client.get(answer.headers["location"])
-    assert f'name="next" value="/console{path}"' in login.text
-    assert stranger.log_in(next=f"/console{path}").headers["location"] == f"/console{path}"
+def test_who_is_not_logged_in_is_sent_to_the_login_and_back(stranger: Visitor) -> None:
+    for path in ("/", "/events", "/events/evt_1", "/parked", "/commands", "/actions", "/users/1"):
+        answer = stranger.get(f"{path}?a=b", follow_redirects=False)
+        assert answer.status_code == 303
+        login = stranger.client.get(answer.headers["location"])
+        assert f'name="next" value="/console{path}?a=b"' in login.text
+    assert stranger.log_in(next="/console/parked?a=b").headers["location"] == "/console/parked?a=b"
 
 
 def test_action_of_who_is_not_logged_in_is_refused(stranger: Visitor) -> None:
@@ -42,24 +42,20 @@ def test_action_of_who_is_not_logged_in_is_refused(stranger: Visitor) -> None:
     assert stranger.post("/logout", "").status_code == 401
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
+def test_login_leads_to_no_other_place(stranger: Visitor) -> None:
+    for address in (
         "https://evil.example/",
         "//evil.example/",
         "/\\evil.example",
-        "/console/../../evil",
         "/console/login",
+        "/console/../admin",
         "/console/events\r\nSet-Cookie: a=b",
+        "/console/events\n",
         "javascript:alert(1)",
         "/other",
-    ],
-)
-def test_login_leads_to_no_other_place(stranger: Visitor, address: str) -> None:
-    where = stranger.log_in(next=address).headers["location"]
-    assert where in {"/console/", address}
-    assert where == "/console/" or where.startswith("/console/")
-    assert "\r" not in where
+    ):
+        assert stranger.log_in(next=address).headers["location"] == "/console/"
+        stranger.client.cookies.clear()
 
 
 # --- password
@@ -72,17 +68,16 @@ def test_right_password_opens_the_console_and_is_on_record(stranger: Visitor, an
     assert done(any_database) == [("console.login", "console:jo")]
 
 
-@pytest.mark.parametrize(
-    ("name", "password"), [("jo", "wrong"), ("jo", ""), ("nobody", PASSWORD), ("", ""), ("jo\0", PASSWORD)], ids=repr
-)
-def test_wrong_name_and_wrong_password_are_told_alike(stranger: Visitor, name: str, password: str) -> None:
+def test_wrong_name_and_wrong_password_are_told_alike(stranger: Visitor) -> None:
     with capture_logs() as logs:
-        answer = stranger.log_in(name, password)
-    assert answer.status_code == 401
-    assert "name and password do not fit" in answer.text
-    assert "console" not in stranger.client.cookies or stranger.get("/", follow_redirects=False).status_code == 303
-    assert PASSWORD not in answer.text + str(logs)
-    assert [line["event"] for line in logs] == ["console.login_refused"]
+        for name, password in (("jo", "wrong"), ("jo", ""), ("nobody", PASSWORD), ("", ""), ("jo\0", PASSWORD)):
+            answer = stranger.log_in(name, password)
+            assert answer.status_code == 401
+            assert "name and password do not fit" in answer.text
+            assert PASSWORD not in answer.text
+    assert stranger.get("/", follow_redirects=False).status_code == 303
+    assert PASSWORD not in str(logs)
+    assert {line["event"] for line in logs} == {"console.login_refused"}
 
 
 def test_unknown_name_costs_as_much_as_a_wrong_password(stranger: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,14 +205,12 @@ def test_copied_cookie_is_worth_nothing_after_the_logout(jo: Visitor, any_databa
     assert jo.get("/actions", follow_redirects=False).status_code == 303
 
 
-@pytest.mark.parametrize("users", ["lee:admin:{}", "jo:read:{}"])
-def test_session_of_a_user_who_is_no_more_or_may_less_ends(
-    jo: Visitor, redis_url: str, any_database: Database, users: str
-) -> None:
+def test_session_of_a_user_who_is_no_more_or_may_less_ends(jo: Visitor, redis_url: str, any_database: Database) -> None:
     hashed = USERS.partition(",")[0].rpartition(":")[2]
-    with new_visitor(settings_for_console(redis_url, any_database, console_users=users.format(hashed))) as later:
-        later.client.cookies.update(jo.client.cookies)
-        assert later.get("/actions", follow_redirects=False).status_code == 303
+    for users in (f"lee:admin:{hashed}", f"jo:read:{hashed}"):
+        with new_visitor(settings_for_console(redis_url, any_database, console_users=users)) as later:
+            later.client.cookies.update(jo.client.cookies)
+            assert later.get("/actions", follow_redirects=False).status_code == 303
 
 
 def test_session_of_another_secret_is_none(jo: Visitor, redis_url: str, any_database: Database) -> None:
