@@ -7,8 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from redis import Redis, RedisError
 
+from billing_core.cli.runtime import _tell_counts
 from billing_core.histogram import Histogram
 from billing_core.totals import Teller, Totals
+from config.settings import Settings
 from tests.embedded.redis_server import RedisServer
 
 PREFIX = "{billing}:"
@@ -134,3 +136,12 @@ def test_teller_tells_by_itself_and_the_rest_when_it_is_stopped(processes: tuple
     teller.stop()
     assert not teller.is_alive()
     assert second.shown()['deliveries_total{family="invoice"}'] == 1.0
+
+
+def test_command_tells_what_it_counted_when_it_ends(redis: Redis, redis_url: str) -> None:
+    _tell_counts(Settings(env="test", redis_url=redis_url))
+    assert redis.hexists(f"{PREFIX}metrics", '["billing_webhooks_unavailable_total", {}]')
+
+
+def test_command_ends_though_redis_is_away(closed_port: int) -> None:
+    _tell_counts(Settings(env="test", redis_url=f"redis://127.0.0.1:{closed_port}/0"))
