@@ -28,6 +28,18 @@ class StripeUnavailable(RetryLater):
         self.replayed = replayed
 
 
+class StripeForbidden(StripeUnavailable):
+    """Our restricted key lacks a permission (403): a person grants it while the work waits.
+
+    Attributes:
+        permission: Stripe's name of it, `rak_customer_read`, if it told.
+    """
+
+    def __init__(self, message: str, *, permission: str | None = None) -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
 class StripeRefused(NeverRetry):
     """Stripe's API refused the request for good: a bad parameter, a declined card.
 

@@ -1,15 +1,17 @@
-"""Which workers and beats live: each says so from its own loop, so that one that hangs falls silent."""
+"""Which processes live: each says so from its own loop, so that one that hangs falls silent."""
 
 import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
+
+from billing_core.keys.in_use import KeysInUse
 
 # So long a silent process is remembered, for somebody to look after it. One that ends in order is forgotten at once.
 REMEMBERED = 3600  # s
@@ -21,6 +23,7 @@ MISSED_BEATS = 3
 class Role(StrEnum):
     """What a process does."""
 
+    WEB = "web"
     WORKER = "worker"
     BEAT = "beat"
 
@@ -35,6 +38,7 @@ class Seen:
         pid: its process ID there.
         queues: the queues that it consumes; none for beat.
         age_s: seconds since its last beat, by Redis' clock.
+        keys: its keys, by fingerprint; None of one that does not tell.
     """
 
     role: Role
@@ -42,6 +46,7 @@ class Seen:
     pid: int
     queues: tuple[str, ...]
     age_s: float
+    keys: KeysInUse | None = None
 
     @property
     def name(self) -> str:
@@ -58,15 +63,16 @@ class Heartbeats:
         self._all = f"{prefix}heartbeats"
         self._beat = redis.register_script((Path(__file__).parent / "lua" / "heartbeat.lua").read_text())
 
-    def beat(self, role: Role, queues: Sequence[str] = ()) -> None:
-        """Say that this process lives, and which queues it consumes.
+    def beat(self, role: Role, queues: Sequence[str] = (), keys: KeysInUse | None = None) -> None:
+        """Say that this process lives, which queues it consumes, and which keys it uses.
 
         Raises:
             redis.RedisError: nobody heard it.
         """
         host, pid = socket.gethostname(), os.getpid()
         name = _name(role, host, pid)
-        details = json.dumps({"role": role, "host": host, "pid": pid, "queues": sorted(queues)})
+        told = {"role": role, "host": host, "pid": pid, "queues": sorted(queues)}
+        details = json.dumps(told | {"keys": asdict(keys) if keys else None})
         self._beat(keys=[self._all, self._details(name)], args=[name, details, REMEMBERED])
 
     def end(self, role: Role) -> None:
@@ -107,7 +113,9 @@ def _name(role: Role, host: str, pid: int) -> str:
 
 def _seen(text: bytes, age: float) -> Seen:
     found = json.loads(text)
-    return Seen(Role(found["role"]), found["host"], found["pid"], tuple(found["queues"]), round(max(age, 0.0), 1))
+    keys = KeysInUse.from_json(found["keys"]) if found.get("keys") else None
+    name = Role(found["role"]), found["host"], found["pid"]
+    return Seen(*name, tuple(found["queues"]), round(max(age, 0.0), 1), keys)
 
 
 def _exists(pid: int) -> bool:

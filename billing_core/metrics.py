@@ -86,7 +86,8 @@ QUEUE_MESSAGES = Gauge("billing_queue_messages", "Messages that no worker has ta
 QUEUE_OLDEST = Gauge("billing_queue_oldest_seconds", "How long the family's oldest message waits.", ["family"])
 QUEUE_CONSUMERS = Gauge("billing_queue_consumers", "Living workers that consume a queue.", ["queue"])
 UNREADABLE_MESSAGES = Gauge("billing_unreadable_messages", "What was found in queues and is no message.")
-PROCESSES = Gauge("billing_processes", "Workers and beats heard of in the last hour.", ["role", "state"])
+PROCESSES = Gauge("billing_processes", "Processes heard of in the last hour.", ["role", "state"])
+KEYS_REFUSED = Gauge("billing_keys_refused", "Processes whose files have keys that cannot be used.")
 
 DEAD_LETTERS = Gauge("billing_dead_letters", "Events that failed for good and wait for a person.")
 PARKED = Gauge("billing_parked_events", "Events whose customer has no user.")

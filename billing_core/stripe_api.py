@@ -1,7 +1,8 @@
 """The one door to Stripe's API. Nothing else in this repository calls Stripe."""
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ import structlog
 from pydantic import SecretStr
 from redis import Redis
 
-from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
+from billing_core.errors import StripeForbidden, StripeObjectMissing, StripeRefused, StripeUnavailable
 from billing_core.stripe_calls import CountedCall
 from billing_core.stripe_gate import Left, StripeGate, gate_over
 from config.settings import Settings
@@ -27,9 +28,12 @@ API_VERSION: str = stripe.api_version
 # What is wrong with the request stays wrong. Any other status says something about the key (401, 403), the moment
 # (409, 429, 5xx), or that somebody between us and Stripe answered. https://docs.stripe.com/api/errors
 _REFUSED = frozenset({400, 402})
+_FORBIDDEN = 403
 _NOT_FOUND = 404
 _TOO_MANY = 429
 _SERVER_ERRORS = 500
+
+_PERMISSION = re.compile(r"\brak_[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,8 @@ class StripeApi:
         self, key: SecretStr | None, base: str, *, timeout: float, max_retries: int, gate: StripeGate | None = None
     ) -> None:
         """Timeout is in seconds for one attempt; the SDK itself retries connections, 409 and 5xx."""
-        self._client: stripe.StripeClient | None = None
-        if key:
-            self._client = stripe.StripeClient(
-                key.get_secret_value(),
-                base_addresses={"api": base},
-                max_network_retries=max_retries,
-                http_client=_GatedClient(timeout, gate),
-            )
+        self._base, self._timeout, self._max_retries, self._gate = base, timeout, max_retries, gate
+        self._client = self._with(key)
 
     @classmethod
     def from_settings(cls, settings: Settings, redis: Redis) -> Self:
@@ -77,6 +75,25 @@ class StripeApi:
             gate=gate_over(redis, settings),
         )
 
+    def prepared(self, key: SecretStr | None) -> Callable[[], None]:
+        """Return what lets us ask with this key from the next call on. Calls on their way end with the former one."""
+        client = self._with(key)
+
+        def use() -> None:
+            self._client = client
+
+        return use
+
+    def _with(self, key: SecretStr | None) -> stripe.StripeClient | None:
+        if key is None:
+            return None
+        return stripe.StripeClient(
+            key.get_secret_value(),
+            base_addresses={"api": self._base},
+            max_network_retries=self._max_retries,
+            http_client=_GatedClient(self._timeout, self._gate),
+        )
+
     @property
     def configured(self) -> bool:
         """Whether there is a key to ask with."""
@@ -87,7 +104,8 @@ class StripeApi:
 
         Raises:
             StripeUnavailable: no answer, none of Stripe's, 5xx or 429, also after the SDK's own retries; or our key
-                is missing, expired or lacks a permission: a person mends that while the work waits.
+                is missing or expired: a person mends that while the work waits.
+            StripeForbidden: the same, of a key that lacks a permission.
             StripeObjectMissing: Stripe has no such object.
             StripeRefused: any other 4xx.
         """
@@ -106,11 +124,12 @@ class StripeApi:
 
     def _ask(self, method: str, path: str, params: Mapping[str, Any]) -> Fetched:
         call = f"{method.upper()} {path}"
-        if self._client is None:
+        client = self._client  # another thread may change it
+        if client is None:
             raise StripeUnavailable(f"{call}: STRIPE_SECRET_KEY is not set")
         began = time.monotonic()
         try:
-            response: stripe.StripeResponse = self._client.raw_request(method, path, **params)
+            response: stripe.StripeResponse = client.raw_request(method, path, **params)
         except stripe.StripeError as error:
             failure = _sorted(error, call)
             _tell_failure(error, failure, method, path)
@@ -215,6 +234,8 @@ def _sorted(error: stripe.StripeError, call: str) -> StripeUnavailable | StripeR
     """Say what failed without Stripe's message, which can carry personal data."""
     status, request_id = error.http_status, error.request_id
     what = f"{call}: {type(error).__name__} {status or ''} {error.code or ''} (request {request_id})"
+    if status == _FORBIDDEN:
+        return _forbidden(error, what)
     if status != _NOT_FOUND and status not in _REFUSED:
         return StripeUnavailable(what, retry_after=_retry_after(error.headers), replayed=_replayed(error.headers))
     details = error.error
@@ -227,3 +248,10 @@ def _sorted(error: stripe.StripeError, call: str) -> StripeUnavailable | StripeR
         param=getattr(error, "param", None) or getattr(details, "param", None),
         request_id=request_id,
     )
+
+
+def _forbidden(error: stripe.StripeError, what: str) -> StripeForbidden:
+    """Take from Stripe's message the permission that it misses, and nothing else."""
+    told = _PERMISSION.search(str(error))
+    permission = told.group() if told else None
+    return StripeForbidden(f"{what}: our key lacks {permission or 'a permission'}", permission=permission)

@@ -21,7 +21,7 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: one line naming every variable at fault, without any value.
     """
-    directory = _secrets_dir()
+    directory = secrets_dir()
     try:
         _refuse_unknown_names(directory)
         return Settings(_secrets_dir=directory)
@@ -33,7 +33,12 @@ def load_settings() -> Settings:
     raise SettingsError(problem)
 
 
-def _secrets_dir() -> Path | None:
+def secrets_dir() -> Path | None:
+    """Return the directory whose files stand in for variables; None where there is none.
+
+    Raises:
+        SettingsError: BILLING_SECRETS_DIR names none.
+    """
     named = os.environ.get(_SECRETS_DIR)
     if not named:
         return DEFAULT_SECRETS_DIR if DEFAULT_SECRETS_DIR.is_dir() else None

@@ -192,11 +192,14 @@ class Settings(FlowerSettings):
     def _key_problems(self) -> Iterator[str]:
         if self.stripe_secret_key is None:
             return
-        live = self.stripe_secret_key.get_secret_value().startswith(_LIVE_KEYS)
+        key = self.stripe_secret_key.get_secret_value()
+        live = key.startswith(_LIVE_KEYS)
         if self.env == "production" and not live:
             yield "STRIPE_SECRET_KEY is no live key (sk_live_, rk_live_), which BILLING_ENV=production needs"
         if self.env != "production" and live:
             yield f"STRIPE_SECRET_KEY is a live key, which BILLING_ENV={self.env} must not hold"
+        if self.env != "production" and not key.startswith(("sk_", "rk_")):
+            yield "STRIPE_SECRET_KEY is no key of Stripe's API: they begin with sk_ or rk_"
 
     def _token_problems(self) -> Iterator[str]:
         keys = [name for name in _TOKEN_KEYS if getattr(self, name)]

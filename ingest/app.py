@@ -24,6 +24,7 @@ from ingest.accept import Acceptor
 from ingest.api import add_api
 from ingest.failures import Failures
 from ingest.health import Health
+from ingest.keys import WebKeys
 from ingest.matched import MatchedSecrets
 from ingest.metrics import Metrics
 from ingest.request_id import RequestIds
@@ -65,7 +66,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         spare_what_stays()
         teller = Teller(totals, settings.metrics_interval)
         teller.start()
+        keys.start()
         yield
+        await keys.stop()
         await asyncio.to_thread(teller.stop)
         await matched.close()
         await redis.aclose()
@@ -82,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     parts = add_api(app, settings, celery, blocking_redis)
+    keys = WebKeys(settings, endpoint, matched, parts.verifier, parts.stripe)
     inbox = WorkingInbox(blocking_redis, settings.queue_prefix, template, settings.dedupe_window)
     totals = Totals.of(settings)
     metrics = Metrics(blocking_redis, inbox, parts.database, totals, settings)

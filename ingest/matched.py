@@ -22,10 +22,14 @@ class MatchedSecrets:
     def __init__(self, redis: Redis, prefix: str, secrets: Sequence[SecretStr]) -> None:
         self._redis = redis
         self._key = key(prefix)
+        self._writing = set[asyncio.Task[None]]()  # the event loop itself keeps no task alive
+        self.use(secrets)
+
+    def use(self, secrets: Sequence[SecretStr]) -> None:
+        """Tell positions by these secrets from now on."""
         self._names = [fingerprint(secret.get_secret_value()) for secret in secrets]
         self._counters = [metrics.SECRETS_MATCHED.labels(name) for name in self._names]
         self._due = [0.0] * len(secrets)
-        self._writing = set[asyncio.Task[None]]()  # the event loop itself keeps no task alive
 
     def note(self, position: int) -> None:
         """Note that the secret at this position verified a delivery now."""

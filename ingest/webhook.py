@@ -69,6 +69,10 @@ class WebhookEndpoint:
         self._max_body_bytes = max_body_bytes
         self._decoder = msgspec.json.Decoder(Envelope)
 
+    def use(self, verifier: SignatureVerifier) -> None:
+        """Verify with this one from the next request on. What notes who matched must know the same secrets."""
+        self._verifier = verifier
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer Stripe: 200 once Redis holds the event, 4xx for what is not Stripe's, 503 to be sent again."""
         try:

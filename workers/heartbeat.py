@@ -5,8 +5,9 @@ from typing import Any
 from celery import bootsteps
 
 from billing_core.heartbeats import Role
+from billing_core.pulse import Pulse
 from workers.app import app, settings
-from workers.pulse import Pulse
+from workers.keys import follow
 
 # A consumer of Celery's goes from RUN to these; while it only looks for Redis again, it stays at RUN.
 ENDING = {bootsteps.CLOSE, bootsteps.TERMINATE}  # type: ignore[attr-defined]  # celery-types lacks them
@@ -42,6 +43,7 @@ class ConsumerHeartbeat(bootsteps.StartStopStep):
         self.stop(consumer)
 
     def _beat(self, consumer: Any) -> None:
+        follow(self._pulse)
         if consumer.task_consumer:
             self._pulse.beat([queue.name for queue in consumer.task_consumer.queues])
 

@@ -57,7 +57,7 @@ def runtime() -> Runtime:
     """Return this process's runtime."""
     database = _database()
     inbox = WorkingInbox(_redis(), settings.queue_prefix, MessageTemplate(app), settings.dedupe_window)
-    return Runtime(settings, inbox, database, Processor(database, _stripe(), settings.app))
+    return Runtime(settings, inbox, database, Processor(database, stripe(), settings.app))
 
 
 @cache
@@ -66,7 +66,7 @@ def command_runtime() -> CommandRuntime:
     database = _database()
     executor = Executor(
         database,
-        _stripe(),
+        stripe(),
         lease=settings.command_lease,
         longest_wait=settings.retry_backoff_max,
         default_price=settings.default_price,
@@ -79,7 +79,7 @@ def command_runtime() -> CommandRuntime:
 def watch_runtime() -> WatchRuntime:
     """Return this process's runtime for the watch."""
     here = runtime()
-    return WatchRuntime(settings, _redis(), here.inbox, here.database, _stripe())
+    return WatchRuntime(settings, _redis(), here.inbox, here.database, stripe())
 
 
 @cache
@@ -87,7 +87,7 @@ def gap_fill() -> GapFill:
     """Return this process's gap fill."""
     here = runtime()
     return GapFill(
-        here.database, here.inbox, _stripe(), livemode=settings.livemode_expected, overlap=settings.gap_overlap
+        here.database, here.inbox, stripe(), livemode=settings.livemode_expected, overlap=settings.gap_overlap
     )
 
 
@@ -95,7 +95,7 @@ def gap_fill() -> GapFill:
 def nightly() -> Nightly:
     """Return this process's nightly reconcile."""
     database = _database()
-    reconcile = Reconcile(database, _stripe(), settle=settings.reconcile_settle, app=settings.app)
+    reconcile = Reconcile(database, stripe(), settle=settings.reconcile_settle, app=settings.app)
     return Nightly(database, reconcile, at=settings.reconcile_at, repair=settings.reconcile_repair)
 
 
@@ -116,6 +116,6 @@ def _database() -> Database:
 
 
 @cache
-def _stripe() -> StripeApi:
+def stripe() -> StripeApi:
     """Making a Stripe client costs 65 ms, so there is one for all threads."""
     return StripeApi.from_settings(settings, _redis())

@@ -6,8 +6,9 @@ from typing import Any
 from celery.beat import Scheduler
 
 from billing_core.heartbeats import Role
+from billing_core.pulse import Pulse
+from config.celery import beat_schedule
 from workers.app import settings
-from workers.pulse import Pulse
 
 
 class BeatingScheduler(Scheduler):
@@ -22,6 +23,8 @@ class BeatingScheduler(Scheduler):
         """Do what is due."""
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + settings.heartbeat_interval
+            if schedule := self._pulse.changed_keys(beat_schedule):  # with a first key there is more to do
+                self.merge_inplace(schedule)  # type: ignore[arg-type]  # it takes what the setting takes
             self._pulse.beat()
         return super().tick(*args, **options)
 

@@ -16,6 +16,7 @@ from billing_core.cli import (
     endpoint,
     events,
     gaps,
+    keys,
     purge,
     reconcile,
     status,
@@ -59,6 +60,7 @@ app.command(
 app.command("backfill", epilog=examples("billing backfill", "billing backfill --restart --json"))(reconcile.backfill)
 app.add_typer(customers.app, name="customers")
 app.add_typer(endpoint.app, name="endpoint")
+app.add_typer(keys.app, name="keys")
 app.command("token", epilog=examples("billing token --user 7", "billing token --admin --minutes 5"))(token.make)
 app.command(
     "console-password", epilog=examples("billing console-password jo --admin", "billing console-password lee --json")

@@ -7,8 +7,9 @@ from redis import Redis
 
 from billing_core import webhook_endpoint
 from billing_core.doctor.clocks import compared
-from billing_core.errors import StripeRefused, StripeUnavailable
-from billing_core.finding import Finding, fail, ok, warn
+from billing_core.errors import StripeForbidden, StripeRefused, StripeUnavailable
+from billing_core.finding import Finding, Level, fail, ok, warn
+from billing_core.keys.rights import examine_rights
 from billing_core.stripe_api import StripeApi
 from billing_core.webhook_secrets import fingerprint, last_matches
 from config.settings import STRIPE_API, Settings
@@ -57,13 +58,23 @@ def deliveries(redis: Redis, settings: Settings) -> Iterator[Finding]:
 
 
 def _asked(stripe: StripeApi, settings: Settings) -> Iterator[Finding]:
-    answer = stripe.fetch("/v1/events", limit=1)
+    try:
+        answer = stripe.fetch("/v1/events", limit=1)
+    except StripeForbidden:
+        lacking = examine_rights(stripe, settings)
+        if lacking.level is not Level.FAIL:
+            raise
+        yield lacking
+        return
     mode = "live" if settings.livemode_expected else "test"
     yield ok("Stripe's key", f"{mode} mode, as BILLING_ENV={settings.env} needs")
     yield ok("Stripe's API", "answers")
     if settings.stripe_api_base == STRIPE_API:  # a fake Stripe lives in another time
         yield compared("Stripe's", answer.as_of, datetime.now(UTC))
-    yield from endpoint(stripe, settings)
+    rights = examine_rights(stripe, settings)
+    yield rights
+    if rights.level is not Level.FAIL:
+        yield from endpoint(stripe, settings)
 
 
 def _last(at: datetime | None) -> Finding:

@@ -11,6 +11,7 @@ from billing_core.metrics import (
     GAPS_LAST_FOUND,
     INBOX_EVENTS,
     INBOX_OLDEST,
+    KEYS_REFUSED,
     PARKED,
     PROCESSES,
     QUEUE_CONSUMERS,
@@ -39,6 +40,8 @@ def expose_flow(flow: Flow | None) -> None:
     for role in Role:
         PROCESSES.labels(role, "living").set(len(flow.living(role)))
         PROCESSES.labels(role, "silent").set(len(flow.silent(role)))
+    telling = [one.keys for role in Role for one in flow.living(role) if one.keys]
+    KEYS_REFUSED.set(sum(keys.problem is not None for keys in telling))
 
 
 def expose_ledger(ledger: Ledger | None) -> None:

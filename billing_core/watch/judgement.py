@@ -17,6 +17,8 @@ def judge(sight: Sight, settings: Settings) -> list[Finding]:
         *_workers(sight.flow),
         _queues(sight.flow),
         *_beat(sight.flow),
+        *_web(sight.flow),
+        *_keys(sight.flow),
         *_inbox(sight.flow, settings.inbox_age_limit),
         *_unreadable(sight.flow, settings.queue_prefix),
         *_database(sight.ledger),
@@ -50,6 +52,27 @@ def _beat(flow: Flow) -> Iterator[Finding]:
         yield warn("beat", f"{names}: each run happens {len(living)} times", "stop all but one")
     else:
         yield ok("beat", names)
+
+
+def _web(flow: Flow) -> Iterator[Finding]:
+    for web in flow.silent(Role.WEB):
+        found = f"{web.name} is silent for {web.age_s:.0f} s: it hangs, or was killed"
+        yield warn("web", found, "restart it; one that is gone is forgotten after an hour")
+    if living := flow.living(Role.WEB):
+        yield ok("web", ", ".join(web.name for web in living))
+
+
+def _keys(flow: Flow) -> Iterator[Finding]:
+    """Tell of keys that are not in force, and of processes that do not agree."""
+    telling = [(one.name, one.keys) for role in Role for one in flow.living(role) if one.keys]
+    broken = {name: keys.problem for name, keys in telling if keys.problem}
+    for name, problem in broken.items():
+        yield fail("keys", f"{name} keeps its former keys: {problem}", "mend the files in the secrets directory")
+    used = {keys.api_key for _, keys in telling}
+    if len(used) > 1 and not broken:
+        yield warn("keys", f"processes use {len(used)} different API keys", "billing keys; restart who stays behind")
+    elif telling and not broken:
+        yield ok("keys", f"all processes use API key {used.pop() or 'none'}")
 
 
 def _inbox(flow: Flow, limit: float) -> Iterator[Finding]:

@@ -53,6 +53,7 @@ def add_api(app: FastAPI, settings: Settings, celery: Celery, redis: Redis) -> P
 
 def _parts(settings: Settings, celery: Celery, redis: Redis) -> Parts:
     database = Database(create_engine_for(settings.database_url, pool_size=DATABASE_THREADS))
+    stripe = StripeApi.from_settings(settings, redis)
     closing = ExitStack()
     for close in (database.dispose, celery.close):
         closing.callback(close)
@@ -61,7 +62,8 @@ def _parts(settings: Settings, celery: Celery, redis: Redis) -> Parts:
         database=database,
         commands=Commands(database),
         enqueue=partial(enqueue, celery),
-        client_secret=partial(client_secret, StripeApi.from_settings(settings, redis)),
+        client_secret=partial(client_secret, stripe),
+        stripe=stripe,
         failures=Failures.at("api", settings),
         database_threads=CapacityLimiter(DATABASE_THREADS),
         stripe_threads=CapacityLimiter(STRIPE_THREADS),

@@ -1,6 +1,7 @@
 """Who calls: a JWT bearer token, checked with the one kind of key that is configured."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -113,6 +114,19 @@ class TokenVerifier:
             config.settings.SettingsError: BILLING_JWT_PUBLIC_KEY is no key for RS256 or ES256.
         """
         return cls(_keys(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+
+    def prepared(self, settings: Settings) -> Callable[[], None]:
+        """Return what lets tokens be checked with the key of these settings from the next one on.
+
+        Raises:
+            config.settings.SettingsError: BILLING_JWT_PUBLIC_KEY is no key for RS256 or ES256.
+        """
+        keys = _keys(settings)
+
+        def use() -> None:
+            self._keys = keys
+
+        return use
 
     @property
     def configured(self) -> bool:

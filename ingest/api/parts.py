@@ -14,6 +14,7 @@ from starlette.requests import Request
 from billing_core.commands import Command, Commands
 from billing_core.database import Database
 from billing_core.retry import named_database_errors
+from billing_core.stripe_api import StripeApi
 from ingest.api.auth import Caller, TokenVerifier
 from ingest.failures import Failures
 
@@ -33,6 +34,7 @@ class Parts:
     commands: Commands
     enqueue: Callable[[str], None]
     client_secret: Callable[[str], str | None]
+    stripe: StripeApi
     failures: Failures
     database_threads: CapacityLimiter
     stripe_threads: CapacityLimiter

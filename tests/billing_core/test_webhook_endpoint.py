@@ -12,6 +12,7 @@ from billing_core.finding import Finding, Level
 from billing_core.stripe_api import API_VERSION, StripeApi
 from billing_core.webhook_endpoint import EndpointExists
 from tests.fake_stripe import FakeStripe
+from tests.needed_rights import NEEDED
 
 URL = "https://billing.example.com/webhooks/stripe"
 OURS = [event_type.name for event_type in EVENT_TYPES]
@@ -25,7 +26,7 @@ def fake() -> Iterator[FakeStripe]:
 
 @pytest.fixture
 def stripe(fake: FakeStripe) -> StripeApi:
-    return StripeApi(SecretStr(fake.api_key), fake.url, timeout=10, max_retries=0)
+    return StripeApi(SecretStr(fake.restrict(NEEDED)), fake.url, timeout=10, max_retries=0)
 
 
 def wrong(stripe: StripeApi) -> list[tuple[str, Level, str]]:

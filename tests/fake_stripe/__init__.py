@@ -31,6 +31,8 @@ Cards: ``pm_card_visa``, ``pm_card_chargeCustomerFail``, … (see `cards.CARDS`)
 ``fake.cards.decline(pm_id, "insufficient_funds")`` / ``.accept(pm_id)``.
 3D Secure: ``fake.control.authenticate(payment_intent=…)``.
 Disputes: ``fake.control.open_dispute(charge=)``, ``fake.control.move_dispute(dispute=, status="won")``.
+Keys: any of the account's mode is known. ``fake.restrict({"rak_customer_read", …})`` returns a restricted one;
+``fake.revoke(key)``.
 Checks: ``fake.request_log``, ``fake.spec_violations`` (against Stripe's OpenAPI document), ``strict=True``.
 Without HTTP: `tests.fake_stripe.builders`. Signing by hand: ``signature.sign(payload, secret, t=None)``.
 The account starts with our product: ``fake.price`` costs 10 AUD a month.

@@ -14,6 +14,7 @@ from tests.fake_stripe.forms import Params, unflatten
 from tests.fake_stripe.idempotency import Answer, IdempotencyKeys
 from tests.fake_stripe.ids import IdGenerator
 from tests.fake_stripe.openapi import request_violations
+from tests.fake_stripe.permissions import refuse_unless_allowed
 from tests.fake_stripe.routes import INCLUDABLE, ROUTER
 from tests.fake_stripe.routing import Call, expand
 from tests.fake_stripe.sandbox import Cause, Sandbox
@@ -60,6 +61,7 @@ class Api:
     keys: IdempotencyKeys
     strict: bool = False
     revoked_keys: set[str] = field(default_factory=set)
+    restricted_keys: dict[str, frozenset[str]] = field(default_factory=dict)
     log: list[Exchange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,8 +96,12 @@ class Api:
         return Exchange(incoming.method, incoming.path, {}, request_id, key, version, now)
 
     async def _checked(self, incoming: Incoming, exchange: Exchange, fault: Fault | None) -> Answer:
-        self._authenticate(incoming.headers)
+        api_key = self._authenticate(incoming.headers)
         exchange.params = _params(incoming)
+        if api_key in self.restricted_keys:
+            expand = Params(exchange.params).strings("expand")
+            granted = self.restricted_keys[api_key]
+            refuse_unless_allowed(api_key, granted, exchange.method, exchange.path, expand)
         if self.strict:
             self._refuse_unknown(exchange)
         key = exchange.idempotency_key
@@ -151,7 +157,7 @@ class Api:
         body = present(failure.body(exchange.request_id), exchange.api_version)
         return Answer(failure.status, _render(body), exchange.request_id, headers or {})
 
-    def _authenticate(self, headers: dict[str, str]) -> None:
+    def _authenticate(self, headers: dict[str, str]) -> str:
         key = _api_key(headers.get("authorization", ""))
         if key is None:
             message = (
@@ -164,6 +170,7 @@ class Api:
         if not known or key in self.revoked_keys:
             shown = f"{key[:8]}{'*' * 12}{key[-4:]}"
             raise StripeFailure(401, "invalid_request_error", f"Invalid API Key provided: {shown}")
+        return key
 
     def _refuse_unknown(self, exchange: Exchange) -> None:
         found = request_violations(exchange.method, exchange.path, exchange.params)

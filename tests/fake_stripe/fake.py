@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -178,6 +179,15 @@ class FakeStripe:
         event_id = event if isinstance(event, str) else event["id"]
         with self.sandbox.lock:
             return event_body(self.sandbox, self.sandbox.events[event_id], api_version, is_thin=is_thin)
+
+    def restrict(self, permissions: Iterable[str], key: str = "rk_test_FakeStripe0000000000000000000000") -> str:
+        """Make a restricted key that may do this, `rak_customer_read` and so on, and return it."""
+        self.api.restricted_keys[key] = frozenset(permissions)
+        return key
+
+    def revoke(self, key: str) -> None:
+        """Let a key be known no more: each request with it gets 401."""
+        self.api.revoked_keys.add(key)
 
     def add_endpoint(self, url: str, **options: Any) -> Json:
         """Register a webhook endpoint; options as of `Control.add_endpoint`."""

@@ -25,7 +25,7 @@ SECRET = "whsec_active"
 ROTATED_SECRET = "whsec_rotated_out"
 ACCEPT_TIMEOUT = 0.3  # s
 PREFIX = Settings(env="test").queue_prefix
-COUNTS = key(PREFIX).encode(), f"{PREFIX}metrics".encode()
+COUNTS = key(PREFIX).encode(), f"{PREFIX}metrics".encode(), f"{PREFIX}heartbeat".encode()
 
 
 def settings_for(redis_url: str, **changes: Any) -> Settings:
@@ -94,7 +94,7 @@ def served_app(app: Starlette, settings: Settings | None = None, **changes: Any)
 
 
 def contents(redis_url: str) -> dict[bytes, bytes | None]:
-    """Return everything that Redis holds, serialised, but for what is counted, and when a secret matched last."""
+    """Return everything that Redis holds, serialised, but for what a process tells of itself."""
     with redis.Redis.from_url(redis_url) as connection:
         return {name: connection.dump(name) for name in connection.scan_iter() if not name.startswith(COUNTS)}
 

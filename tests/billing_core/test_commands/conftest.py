@@ -6,12 +6,14 @@ import pytest
 from billing_core.database import Database
 from tests.billing_core.test_commands.desk import Desk
 from tests.fake_stripe import FakeStripe
+from tests.needed_rights import NEEDED
 
 
 @pytest.fixture
 def fake() -> Iterator[FakeStripe]:
-    """A fake Stripe of yesterday: a day can pass there until today."""
+    """A fake Stripe of yesterday: a day can pass there until today. Our key may do what we say that it must."""
     with FakeStripe(seed=11, start=time.time() - 25 * 3600) as fake:
+        fake.api_key = fake.restrict(NEEDED)
         yield fake
 
 

@@ -8,6 +8,7 @@ from billing_core.database import Database
 from billing_core.stripe_api import StripeApi
 from tests.billing_core.test_gaps.service import START, Service
 from tests.fake_stripe import FakeStripe
+from tests.needed_rights import NEEDED
 
 
 @pytest.fixture
@@ -19,6 +20,6 @@ def fake() -> Iterator[FakeStripe]:
 
 @pytest.fixture
 def service(database: Database, redis_url: str, fake: FakeStripe) -> Iterator[Service]:
-    stripe = StripeApi(SecretStr(fake.api_key), fake.url, timeout=10, max_retries=0)
+    stripe = StripeApi(SecretStr(fake.restrict(NEEDED)), fake.url, timeout=10, max_retries=0)
     with Redis.from_url(redis_url) as redis:
         yield Service(database, redis, fake, stripe)

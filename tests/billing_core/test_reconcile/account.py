@@ -17,6 +17,7 @@ from billing_core.stripe_api import StripeApi
 from tests.fake_stripe import FakeStripe
 from tests.fake_stripe.builders import call, customer_with_card, subscription
 from tests.fake_stripe.errors import Json
+from tests.needed_rights import NEEDED
 
 USERS = range(1, 7)
 
@@ -29,7 +30,7 @@ class Account:
     def __init__(self, fake: FakeStripe, database: Database) -> None:
         self.fake = fake
         self.database = database
-        self.stripe = StripeApi(SecretStr(fake.api_key), fake.url, timeout=10, max_retries=0)
+        self.stripe = StripeApi(SecretStr(fake.restrict(NEEDED)), fake.url, timeout=10, max_retries=0)
         self.reconcile = Reconcile(database, self.stripe, settle=0)
 
     def run(self, kinds: list[str] | None = None, **options: bool) -> Run:
