@@ -124,4 +124,4 @@ def _run(command_id: str) -> None:
 
 
 for _name in COMMAND_TASKS:
-    app.task(name=_name, bind=True)(_submit_and_run)
+    app.task(name=_name, bind=True, Request="workers.quiet_request:QuietRequest")(_submit_and_run)

@@ -1,5 +1,7 @@
 """The run that stays: processes come back, Ctrl-C and kill -9 leave nothing."""
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -10,10 +12,14 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from redis import Redis
 
 from billing_core.event_types import FAMILY_OF
 from tests.embedded.ports import free_port
 from tests.fake_stripe.builders import EIGHT_TYPES
+from tests.fake_stripe.client import FakeStripeClient
+from tests.test_run.leaks import PAYLOADS, exported, found, logs_in, secrets_in, values_in
+from tests.test_run.mishaps import CARD, PERSON, Mishaps
 from tests.test_run.running import Running, running, wait_until
 
 pytestmark = pytest.mark.timeout(300)  # a loaded machine starts eight processes slowly
@@ -95,6 +101,59 @@ def test_metrics_tell_what_the_worker_counted(up: Running) -> None:
         return "billing_stripe_calls_total" in text and not any(nothing in text for nothing in counted)
 
     wait_until(told, 30)
+
+
+@contextlib.contextmanager
+def paused(run: Running, *words: str) -> Iterator[None]:
+    processes = run.named(*words)
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def test_nothing_that_operators_see_has_personal_data_or_secrets(up: Running) -> None:
+    """After the story, and after everything that goes wrong with a person's data in it."""
+    given = exported(up.var / "environment")
+    with contextlib.closing(FakeStripeClient(address(up, "Stripe"))) as stripe:
+        customer, personal = next(iter(stripe.state()["customer"])), set(stripe.run("personal"))
+    mishaps = Mishaps(address(up, "ready?").removesuffix("/readyz"), given, customer)
+    mishaps.deliver_what_no_database_takes()
+    mishaps.deliver_what_nobody_can_read()
+    mishaps.deliver_with_a_false_signature()
+    mishaps.be_declined()
+    mishaps.ask_for_what_is_refused()
+    mishaps.send_by_celery(given["REDIS_URL"])
+    logs = up.var / "log"
+    marks = ("evt_poison", "evt_odd", "webhook.refused", '"declined"', "billing.of_another_release", "command.refused")
+    wait_until(lambda: all(mark in str(logs_in(logs)) for mark in marks), 60, lambda: logs_in(logs))
+    with Redis.from_url(given["REDIS_URL"]) as redis, paused(up, *WORKER):
+        mishaps.deliver("evt_waiting")
+        values = values_in(redis)
+    flower, metrics = address(up, "Flower"), address(up, "metrics")
+    tasks = get(f"{flower}tasks/datatable?draw=1&start=0&length=1000&order[0][column]=0").json()["data"]
+    pages = {f"Flower's {task['uuid']}": get(f"{flower}task/{task['uuid']}").text for task in tasks[:50]}
+    seen = {
+        **logs_in(logs),
+        **pages,
+        "run": up.output,
+        "metrics": get(metrics).text,
+        "Flower": json.dumps(tasks, ensure_ascii=False),
+        **{key: value for key, value in values.items() if not key.startswith(PAYLOADS)},
+    }
+    wanted = personal | {*PERSON.values(), CARD}
+    secrets = secrets_in(given) | mishaps.secrets
+    assert found(wanted | secrets, seen) == {}
+    # The search finds what is there: the one payload that waits has the person.
+    assert found(wanted, values).keys() == {f"{PAYLOADS}evt_waiting"}
+    assert found(secrets, {"settings": str(given)})
+    assert len(secrets) > len(mishaps.secrets)
+    assert personal
+    assert {task["name"] for task in tasks} >= {*FAMILIES, "billing.create_subscription"}
+    assert "evt_waiting" in str(seen)
 
 
 def test_killed_worker_is_started_again(up: Running) -> None:
