@@ -42,6 +42,14 @@ $(STRIPE_CLI): tests/stripe_cli/package.json tests/stripe_cli/package-lock.json
 	@if command -v npm >/dev/null; then mkdir -p $(@D) && cp $^ $(@D)/ \
 	  && npm ci --prefix $(@D) --no-audit --no-fund --ignore-scripts --silent && touch $@; fi
 
+# OpenTelemetry for the tests that trace, apart from .venv: where its SDK is, redis-py imports it, and every process starts
+# a tenth of a second later.
+OTEL := .cache/otel/.installed
+
+$(OTEL): uv.lock $(STAMP)
+	@mkdir -p $(@D) && $(BIN)/uv export --quiet --frozen --only-group otel --output-file $(@D)/requirements.txt >/dev/null \
+	  && $(BIN)/uv pip install --quiet --target $(@D) -r $(@D)/requirements.txt && touch $@
+
 # What tests need beyond PyPI. Where it cannot be installed (no root, no Debian), those tests are skipped, and say so.
 SYSTEM := chromium-headless-shell fonts-dejavu-core
 # What pyodbc, Microsoft's driver from PyPI and FreeTDS need to speak to the server of TEST_MSSQL_URL.
@@ -69,7 +77,7 @@ run: install  ## the whole service on embedded parts, with one customer's story;
 	@$(BIN)/python -m tests.run $(ARGS)
 
 .PHONY: test
-test: install system $(STRIPE_CLI) $(PROMTOOL) lint  ## lint, then every test on real parts; ARGS goes to pytest
+test: install system $(OTEL) $(STRIPE_CLI) $(PROMTOOL) lint  ## lint, then every test on real parts; ARGS goes to pytest
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: faults

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import stripe
@@ -65,8 +65,12 @@ class StripeApi:
         self._client = self._with(key)
 
     @classmethod
-    def from_settings(cls, settings: Settings, redis: Redis) -> Self:
+    def from_settings(cls, settings: Settings, redis: Redis) -> "StripeApi":
         """Make the door that the settings describe, behind the gate that all processes share in Redis."""
+        if settings.traces and cls is StripeApi:
+            from billing_core.tracing.stripe_calls import TracedStripeApi  # noqa: PLC0415  (only where it is asked for)
+
+            return TracedStripeApi.from_settings(settings, redis)
         return cls(
             settings.stripe_secret_key,
             settings.stripe_api_base,

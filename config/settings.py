@@ -116,6 +116,7 @@ class Settings(FlowerSettings):
 
     web_processes: Count = 1
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
+    traces: bool = False  # where to and how many, OpenTelemetry's own variables say
     public_url: str | None = Field(None, pattern=r"^https?://")
     endpoint_check_interval: Seconds = 3600.0
     gap_interval: Seconds = 300.0

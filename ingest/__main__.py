@@ -11,6 +11,7 @@ import sys
 import uvicorn
 
 from billing_core.dialects import require_driver
+from billing_core.tracing.extra import require_tracing
 from config.loading import load_settings
 from config.settings import SettingsError
 from ingest.serving import server_options
@@ -22,6 +23,7 @@ def main() -> None:
         settings = load_settings()
         settings.require_webhook_secrets()
         require_driver(settings.database_url)
+        require_tracing(settings)
     except SettingsError as error:
         sys.exit(str(error))
     uvicorn.run(

@@ -1,10 +1,11 @@
 """The composition root of the HTTP side."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -31,6 +32,16 @@ from ingest.request_id import RequestIds
 from ingest.signature import SignatureVerifier
 from ingest.webhook import WebhookEndpoint, WebhookFirst
 
+# FastAPI's own would tell of requests that nobody proved to be Stripe's, of paths before they are known to hold IDs,
+# and what exceptions say. Ours is in ingest/traced.py.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "operation_spans": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; without settings they come from the environment.
@@ -51,7 +62,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         timeout=settings.accept_timeout,
     )
     matched = MatchedSecrets(redis, settings.queue_prefix, secrets)
-    endpoint = WebhookEndpoint(
+    endpoint_class: Callable[..., WebhookEndpoint] = WebhookEndpoint
+    if settings.traces:
+        from ingest import traced  # noqa: PLC0415  (only where it is asked for)
+
+        endpoint_class = traced.begin(redis, settings.queue_prefix)
+    endpoint = endpoint_class(
         verifier,
         matched,
         acceptor,
@@ -83,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     parts = add_api(app, settings, celery, blocking_redis)
     keys = WebKeys(settings, endpoint, matched, parts.verifier, parts.stripe)
@@ -94,6 +111,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Route("/readyz", health.readyz),
         Route("/metrics", metrics.get),  # prometheus_client's own application, mounted, answers with a redirect
     ]
+    if settings.traces:
+        app.add_middleware(traced.TracedRequests)
     app.add_middleware(RequestIds)
     # The last that is added is asked first. docs/adr/0003-webhook-outside-fastapi.md
     app.add_middleware(WebhookFirst, endpoint=endpoint)

@@ -5,6 +5,7 @@ import sys
 from celery.signals import setup_logging, worker_ready
 
 from billing_core.dialects import require_driver
+from billing_core.tracing.extra import require_tracing
 from config.celery import create_celery
 from config.collector import spare_what_stays
 from config.loading import load_settings
@@ -14,11 +15,12 @@ from config.settings import SettingsError
 try:
     settings = load_settings()
     require_driver(settings.database_url)
+    require_tracing(settings)
 except SettingsError as error:
     sys.exit(str(error))
 
 app = create_celery(settings)
-app.task_cls = "workers.task:BillingTask"
+app.task_cls = "workers.traced:TracedTask" if settings.traces else "workers.task:BillingTask"
 app.conf.imports = (
     "workers.tasks",
     "workers.commands",

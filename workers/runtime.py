@@ -8,7 +8,7 @@ from redis.lock import Lock
 
 from billing_core.commands import Commands
 from billing_core.commands.execute import Executor
-from billing_core.database import Database, create_engine_for
+from billing_core.database import Database
 from billing_core.envelope import MessageTemplate
 from billing_core.gaps import GapFill
 from billing_core.inbox import WorkingInbox
@@ -107,12 +107,16 @@ def lock(name: str, seconds: float) -> Lock:
 
 @cache
 def _redis() -> Redis:
+    if settings.traces:
+        from billing_core.tracing.redis_calls import TracedRedis  # noqa: PLC0415  (only where it is asked for)
+
+        return redis_client(settings, TracedRedis)
     return redis_client(settings)
 
 
 @cache
 def _database() -> Database:
-    return Database(create_engine_for(settings.database_url, pool_size=settings.worker_concurrency))
+    return Database.from_settings(settings, pool_size=settings.worker_concurrency)
 
 
 @cache

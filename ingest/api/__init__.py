@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Match
 from billing_core.commands import Commands
 from billing_core.commands.payment_truth import client_secret
 from billing_core.commands.queue import enqueue
-from billing_core.database import Database, create_engine_for
+from billing_core.database import Database
 from billing_core.stripe_api import StripeApi
 from config.settings import Settings
 from ingest.api import commands, invoices, subscriptions, users
@@ -52,7 +52,7 @@ def add_api(app: FastAPI, settings: Settings, celery: Celery, redis: Redis) -> P
 
 
 def _parts(settings: Settings, celery: Celery, redis: Redis) -> Parts:
-    database = Database(create_engine_for(settings.database_url, pool_size=DATABASE_THREADS))
+    database = Database.from_settings(settings, pool_size=DATABASE_THREADS)
     stripe = StripeApi.from_settings(settings, redis)
     closing = ExitStack()
     for close in (database.dispose, celery.close):
