@@ -62,6 +62,7 @@ CASES = {
     ),
     "BillingDeliveredLate": Case(_LATE_DELIVERY, _PROMPT_DELIVERY),
     "BillingWorkerSilent": _gauge("billing_processes", role="worker", state="silent"),
+    "BillingKeysRefused": _gauge("billing_keys_refused"),
     "BillingQueueWithoutConsumer": Case(
         {'billing_queue_consumers{queue="stripe.invoice"}': DOWN, 'billing_queue_consumers{queue="stripe.refund"}': UP},
         {'billing_queue_consumers{queue="stripe.invoice"}': UP},
