@@ -40,10 +40,13 @@ def runtime() -> Runtime:
     Raises:
         config.settings.SettingsError: a setting is missing or does not fit the environment.
     """
-    # What a command prints is for scripts: log lines go beside it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = load_settings()
     atexit.register(_tell_counts, settings)
+    # What a command prints is for scripts: log lines go beside it.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     redis = redis_client(settings)
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
