@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from billing_core.errors import StripeObjectMissing, StripeRefused, StripeUnavailable
+from billing_core.errors import StripeForbidden, StripeObjectMissing, StripeRefused, StripeUnavailable
 from billing_core.stripe_api import StripeApi
 from tests.building import T0, moment
 from tests.fake_stripe import FakeStripe
@@ -122,7 +122,7 @@ def test_parameters_are_sent_as_stripe_nests_them(server: Answering) -> None:
         (400, StripeRefused),
         (401, StripeUnavailable),
         (402, StripeRefused),
-        (403, StripeUnavailable),
+        (403, StripeForbidden),
         (404, StripeObjectMissing),
         (409, StripeUnavailable),
         (429, StripeUnavailable),

@@ -47,7 +47,7 @@ def test_ctrl_c_ends_with_130_and_one_line() -> None:
         while process.stderr.read(1) != "?":
             pass
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stderr.read().strip().splitlines()[-1] == "interrupted"
 
 

@@ -150,7 +150,7 @@ def test_values_that_tell_of_a_person_are_withheld(broken: Account) -> None:
     with capture_logs() as logs:
         [finding] = broken.run(["payment_method"]).findings
     assert finding.fields == {"type": ["sepa_debit", "card"], "last4": [WITHHELD, WITHHELD]}
-    assert [one["event"] for one in logs] == ["drift.found", "reconcile.finished"]
+    assert [one["event"] for one in logs if one["event"] != "stripe.asked"] == ["drift.found", "reconcile.finished"]
     shown = str([finding, logs])
     assert "4242" not in shown
     assert not [value for value in broken.fake.personal_values() if value in shown]
