@@ -48,7 +48,7 @@ def play(operation: Operation) -> str:
     )
     handle({"evt_dispute": event_body(dispute(), id="evt_dispute", at=90)}, Family.DISPUTE)
     with bug():
-        handle({DEAD: event_body(invoice("in_2", number="A-0002", description=HOSTILE), id=DEAD, at=100)})
+        handle({DEAD: event_body(invoice("in_2", number="A-0002", collection_method=HOSTILE), id=DEAD, at=100)})
     operation.stripe.holds(f"/v1/customers/{STRANGER}", {"id": STRANGER, "metadata": {}})
     handle({PARKED: event_body(invoice("in_9", customer=STRANGER, of=None), id=PARKED, at=200)})
     return command.command_id
