@@ -1,7 +1,7 @@
 """A Stripe event as the workers read it. https://docs.stripe.com/api/events/object"""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -94,24 +94,38 @@ class _Form(msgspec.Struct):
     object: str = "event"
 
 
-_form_decoder = msgspec.json.Decoder(_Form)
-_decoder = msgspec.json.Decoder(StripeEvent)
-_thin_decoder = msgspec.json.Decoder(ThinEvent)
+_decoder = msgspec.json.Decoder()
 
 
-def decode_event(event_id: str, payload: bytes) -> StripeEvent:
+class ReadEvent(NamedTuple):
+    """An event, and the whole body that it was read from; the event's object is a part of the body."""
+
+    event: StripeEvent
+    body: dict[str, Any]
+
+
+def read_event(event_id: str, payload: bytes) -> ReadEvent:
     """Read an event from the body that Stripe signed.
 
     Raises:
         MalformedEvent: it lacks what every event has.
     """
     try:
-        text = payload.decode()
+        body = _decoder.decode(payload.decode())
         try:
-            return _decoder.decode(text)
+            return ReadEvent(msgspec.convert(body, StripeEvent), body)
         except msgspec.ValidationError:
-            if _form_decoder.decode(text).object != "v2.core.event":
+            if msgspec.convert(body, _Form).object != "v2.core.event":
                 raise
-            return _thin_decoder.decode(text).as_event()
+            return ReadEvent(msgspec.convert(body, ThinEvent).as_event(), body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedEvent(f"{event_id} is no Stripe event: {error}") from error
+
+
+def decode_event(event_id: str, payload: bytes) -> StripeEvent:
+    """Read an event, and nothing else, from the body that Stripe signed.
+
+    Raises:
+        MalformedEvent: it lacks what every event has.
+    """
+    return read_event(event_id, payload).event

@@ -17,7 +17,7 @@ class Fact:
     Attributes:
         event: the event.
         record: the object's state in it.
-        payload: the body that Stripe signed.
+        payload: what is kept of the body that Stripe signed.
         received_at: when the endpoint accepted it.
         attempts: how often a worker has taken it up.
         app: the application that the object's metadata names.
@@ -68,7 +68,7 @@ class Notice:
         event: the event.
         kind: what kind of object to fetch.
         query: how.
-        payload: the body that Stripe signed.
+        payload: what is kept of the body that Stripe signed.
         received_at: when the endpoint accepted it.
         attempts: how often a worker has taken it up.
     """

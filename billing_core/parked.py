@@ -12,6 +12,7 @@ from billing_core.inbox import AcceptedEvent, WorkingInbox
 from billing_core.models import BillingCustomer, BillingEvent, PaymentMethod
 from billing_core.ordering import Outcome
 from billing_core.owners import NO_USER_OF_OURS
+from billing_core.payloads import PLAIN, Payloads
 
 # So many at a time: the payloads pass through memory.
 BATCH = 200
@@ -20,12 +21,18 @@ BATCH = 200
 WAITING = ("stripe_customer_id", "events", "oldest_received_at", "newest_received_at")
 
 
-def owned_by_now(session: Session, customers: Collection[str] | None = None) -> list[AcceptedEvent]:
+def owned_by_now(
+    session: Session, customers: Collection[str] | None = None, *, payloads: Payloads = PLAIN
+) -> list[AcceptedEvent]:
     """Return events that had no owner when they came, and whose customer has a user now.
 
     Args:
         session: to look with.
         customers: only those of these customers; by default of all.
+        payloads: reads what is stored.
+
+    Raises:
+        CannotOpen: a payload is sealed, and its key is missing.
     """
     had_no_owner = or_(
         BillingEvent.outcome == Outcome.PARKED,
@@ -49,15 +56,21 @@ def owned_by_now(session: Session, customers: Collection[str] | None = None) -> 
         query = query.where(BillingEvent.stripe_customer_id.in_(sorted(customers)))
     return [
         AcceptedEvent(event_id, FAMILY_OF[event_type], payload.encode())
-        for event_id, event_type, payload in session.execute(query)
-        if event_type in FAMILY_OF and payload
+        for event_id, event_type, stored in session.execute(query)
+        if event_type in FAMILY_OF and (payload := payloads.read(event_id, stored))
     ]
 
 
-def redrive(database: Database, inbox: WorkingInbox, customers: Collection[str] | None = None) -> list[str]:
+def redrive(
+    database: Database,
+    inbox: WorkingInbox,
+    customers: Collection[str] | None = None,
+    *,
+    payloads: Payloads = PLAIN,
+) -> list[str]:
     """Put such events into the inbox once more, and return their IDs."""
     with database.read() as session:
-        events = owned_by_now(session, customers)
+        events = owned_by_now(session, customers, payloads=payloads)
     if events:
         inbox.accept_again(events)
     return [event.event_id for event in events]

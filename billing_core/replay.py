@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from billing_core.database import Database
 from billing_core.dialects import in_chunks
@@ -15,6 +15,7 @@ from billing_core.events import decode_event
 from billing_core.inbox import AcceptedEvent, WorkingInbox
 from billing_core.models import BillingEvent
 from billing_core.ordering import SETTLED, Outcome
+from billing_core.payloads import PLAIN, Payloads
 from config.queues import Family
 
 CHUNK = 100  # payloads pass through memory
@@ -27,6 +28,7 @@ class Mark(NamedTuple):
     event_type: str
     outcome: Outcome
     processed_at: datetime
+    has_payload: bool
 
 
 class Replay:
@@ -39,8 +41,11 @@ class Replay:
         finished: what became of the replayed ones; None while a worker has not finished the event.
     """
 
-    def __init__(self, database: Database, inbox: WorkingInbox, event_ids: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, inbox: WorkingInbox, event_ids: Sequence[str], payloads: Payloads = PLAIN
+    ) -> None:
         self._database = database
+        self._payloads = payloads
         self._inbox = inbox
         self._marks = self._read_marks(event_ids)
         self.settled = {event_id: mark.outcome for event_id, mark in self._marks.items() if mark.outcome in SETTLED}
@@ -84,21 +89,28 @@ class Replay:
     def _objection(self, event_id: str) -> str:
         if event_id not in self._marks:
             return "not on record"
+        if not self._marks[event_id].has_payload:
+            return "its payload is not kept any more; Stripe has it for 30 days: resend it there"
         return f"nothing handles an event of type {self._marks[event_id].event_type}"
 
     def _read_marks(self, event_ids: Collection[str]) -> dict[str, Mark]:
-        columns = (BillingEvent.event_type, BillingEvent.outcome, BillingEvent.processed_at)
+        kept = case((BillingEvent.event_data.is_not(None), 1), else_=0)
+        columns = (BillingEvent.event_type, BillingEvent.outcome, BillingEvent.processed_at, kept)
         marks = dict[str, Mark]()
         with self._database.read() as session:
             for chunk in in_chunks(event_ids, CHUNK):
                 query = select(BillingEvent.stripe_event_id, *columns).where(BillingEvent.stripe_event_id.in_(chunk))
-                for event_id, event_type, outcome, processed_at in session.execute(query):
-                    marks[event_id] = Mark(event_type, Outcome(outcome), processed_at)
+                for event_id, event_type, outcome, processed_at, has_payload in session.execute(query):
+                    marks[event_id] = Mark(event_type, Outcome(outcome), processed_at, bool(has_payload))
         return marks
 
     def _read_families(self) -> dict[str, Family]:
         """Return the families of the events that are not over, as far as they have one."""
-        unsettled = {event_id: mark for event_id, mark in self._marks.items() if event_id not in self.settled}
+        unsettled = {
+            event_id: mark
+            for event_id, mark in self._marks.items()
+            if event_id not in self.settled and mark.has_payload
+        }
         families = {event_id: family_of(mark.event_type) for event_id, mark in unsettled.items()}
         # What was unreadable when it died may be readable by now.
         for chunk in in_chunks([event_id for event_id, family in families.items() if family is None], CHUNK):
@@ -109,7 +121,7 @@ class Replay:
         query = select(BillingEvent.stripe_event_id, BillingEvent.event_data)
         with self._database.read() as session:
             rows = session.execute(query.where(BillingEvent.stripe_event_id.in_(chunk)))
-            return {event_id: payload or "" for event_id, payload in rows}
+            return {event_id: self._payloads.read(event_id, stored) or "" for event_id, stored in rows}
 
 
 def _family_told(event_id: str, payload: str) -> Family | None:

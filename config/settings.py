@@ -1,5 +1,6 @@
 """Every setting of the product, and which fit together. docs/configuration.md has the same list in prose."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self
@@ -18,6 +19,7 @@ _LIVE_KEYS = ("sk_live_", "rk_live_")
 _LIVE_RATE, _TEST_RATE = 100, 25  # requests per second: https://docs.stripe.com/rate-limits
 _TOKEN_KEYS = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
 _HS256_BYTES = 32  # RFC 7518, section 3.2
+_AES256_BYTES = 32
 _REQUIRED_IN_PRODUCTION = ("stripe_secret_key", "stripe_webhook_secrets", "database_url", "redis_url")
 
 
@@ -100,6 +102,10 @@ class Settings(FlowerSettings):
     app: str | None = None
     default_price: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
 
+    # 32 random bytes each, in base64. The first seals what BillingEvents keeps of an event, each opens it.
+    event_data_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
+    metadata_kept: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+
     # One of the three checks tokens; without any the API refuses everything.
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
@@ -172,6 +178,18 @@ class Settings(FlowerSettings):
             if not value.startswith("whsec_") or value == "whsec_":
                 raise ValueError("every secret between the commas must be whsec_ and more")
         return secrets
+
+    @field_validator("event_data_keys")
+    @classmethod
+    def _are_aes_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            try:
+                size = len(b64decode(key.get_secret_value(), validate=True))
+            except ValueError:
+                size = 0
+            if size != _AES256_BYTES:
+                raise ValueError(f"every key between the commas must be {_AES256_BYTES} bytes in base64")
+        return keys
 
     @model_validator(mode="after")
     def _fits_environment(self) -> Self:

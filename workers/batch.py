@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core import audit
 from billing_core.errors import BillingError, DatabaseUnavailable, NeverRetry, RaceLost, WorkerKilled
-from billing_core.events import decode_event
+from billing_core.events import read_event
 from billing_core.facts import Fact, Notice, Query
 from billing_core.inbox import ClaimedEvent
 from billing_core.metrics import APPLY_SECONDS, DELIVERY_SECONDS, OUTCOMES, RETRIES
@@ -59,7 +59,7 @@ def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> WorkedO
     later, dead, facts = done.later, list[str](), list[Fact | Notice]()
     for one in claimed:
         try:
-            facts.append(_read(one, here.settings.max_deliveries))
+            facts.append(_read(here, one))
         except Exception as error:  # noqa: BLE001  (whatever it is: its neighbours pass)
             (dead if _bury(here, one, error) else later).append(one.event_id)
     by_id = {one.event_id: one for one in claimed}
@@ -74,15 +74,17 @@ def work_off(here: Runtime, family: Family, event_ids: Sequence[str]) -> WorkedO
     return done
 
 
-def _read(claimed: ClaimedEvent, max_deliveries: int) -> Fact | Notice:
-    if claimed.deliveries > max_deliveries:
+def _read(here: Runtime, claimed: ClaimedEvent) -> Fact | Notice:
+    if claimed.deliveries > here.settings.max_deliveries:
         raise WorkerKilled(f"{claimed.event_id}: its worker died {claimed.deliveries - 1} times while applying it")
-    event = decode_event(claimed.event_id, claimed.payload)
+    event, body = read_event(claimed.event_id, claimed.payload)
     kind, told = handlers.read(event)
-    payload = claimed.payload.decode()
+    app = app_of(event.data.object)
+    # Last, since it takes out of the event's object what is not kept.
+    kept = here.payloads.kept(claimed.event_id, body)
     if isinstance(told, Query):
-        return Notice(event, kind, told, payload, claimed.accepted_at, claimed.deliveries)
-    return Fact(event, told, payload, claimed.accepted_at, claimed.deliveries, app_of(event.data.object))
+        return Notice(event, kind, told, kept, claimed.accepted_at, claimed.deliveries)
+    return Fact(event, told, kept, claimed.accepted_at, claimed.deliveries, app)
 
 
 def _count(done: WorkedOff) -> None:
@@ -115,20 +117,24 @@ def _apply(here: Runtime, facts: Sequence[Fact | Notice], done: WorkedOff) -> li
 
 def _bury(here: Runtime, claimed: ClaimedEvent, error: Exception) -> bool:
     """Write a dead letter; False if the database is away, so that the event must wait."""
-    known = _known_columns(claimed)
+    known, trace = _known_columns(here, claimed), _trace(here, claimed, error)
     try:
         try:
-            _write_dead(here, known | _readable_columns(claimed), error, claimed.deliveries)
+            _write_dead(here, known | _readable_columns(claimed), error, trace, claimed.deliveries)
         except (SQLAlchemyError, ValueError):  # a column refuses what was read: that may be what the event died of
-            _write_dead(here, known, error, claimed.deliveries)
+            _write_dead(here, known, error, trace, claimed.deliveries)
     except (DatabaseUnavailable, RaceLost):
         return False
     log.error("event.dead_lettered", event_id=claimed.event_id, reason=type(error).__name__)
     return True
 
 
-def _write_dead(here: Runtime, columns: dict[str, object], error: Exception, attempts: int) -> None:
-    trace = _storable("".join(traceback.format_exception(error)))
+def _trace(here: Runtime, claimed: ClaimedEvent, error: Exception) -> str:
+    """Return the traceback; what an exception quotes of the event is taken out of it as of the event."""
+    return _storable(here.payloads.scrubbed("".join(traceback.format_exception(error)), claimed.payload))
+
+
+def _write_dead(here: Runtime, columns: dict[str, object], error: Exception, trace: str, attempts: int) -> None:
     with named_database_errors(), here.database.write() as session:
         audit.record_dead(session, columns, _reason(error), trace, attempts)
 
@@ -141,21 +147,21 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {type(cause).__name__}" if cause else type(error).__name__
 
 
-def _known_columns(claimed: ClaimedEvent) -> dict[str, object]:
+def _known_columns(here: Runtime, claimed: ClaimedEvent) -> dict[str, object]:
     """Return what can be said of an event that may be unreadable."""
     return {
         "stripe_event_id": claimed.event_id,
         "event_type": "unreadable",
         "livemode": False,
         "stripe_created_at": claimed.accepted_at,
-        "event_data": _storable(claimed.payload.decode(errors="replace")),
+        "event_data": here.payloads.kept_of_any(claimed.event_id, claimed.payload),
         "received_at": claimed.accepted_at,
     }
 
 
 def _readable_columns(claimed: ClaimedEvent) -> dict[str, object]:
     try:
-        return audit.event_columns(decode_event(claimed.event_id, claimed.payload))
+        return audit.event_columns(read_event(claimed.event_id, claimed.payload).event)
     except NeverRetry:
         return {}
 

@@ -12,6 +12,7 @@ from billing_core.database import Database
 from billing_core.envelope import MessageTemplate
 from billing_core.gaps import GapFill
 from billing_core.inbox import WorkingInbox
+from billing_core.payloads import PLAIN, Payloads
 from billing_core.process import Processor
 from billing_core.reconcile.nightly import Nightly
 from billing_core.reconcile.reconcile import Reconcile
@@ -29,6 +30,7 @@ class Runtime:
     inbox: WorkingInbox
     database: Database
     processor: Processor
+    payloads: Payloads = PLAIN
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def runtime() -> Runtime:
     """Return this process's runtime."""
     database = _database()
     inbox = WorkingInbox(_redis(), settings.queue_prefix, MessageTemplate(app), settings.dedupe_window)
-    return Runtime(settings, inbox, database, Processor(database, stripe(), settings.app))
+    return Runtime(settings, inbox, database, Processor(database, stripe(), settings.app), payloads())
 
 
 @cache
@@ -87,7 +89,12 @@ def gap_fill() -> GapFill:
     """Return this process's gap fill."""
     here = runtime()
     return GapFill(
-        here.database, here.inbox, stripe(), livemode=settings.livemode_expected, overlap=settings.gap_overlap
+        here.database,
+        here.inbox,
+        stripe(),
+        livemode=settings.livemode_expected,
+        overlap=settings.gap_overlap,
+        payloads=here.payloads,
     )
 
 
@@ -103,6 +110,12 @@ def lock(name: str, seconds: float) -> Lock:
     """Return a lock that all processes share: who does not get it need not wait, and it opens after so many seconds."""
     made: Lock = _redis().lock(f"{settings.queue_prefix}lock:{name}", timeout=seconds, blocking=False)
     return made
+
+
+@cache
+def payloads() -> Payloads:
+    """Return what writes and reads this process's payloads."""
+    return Payloads.from_settings(settings)
 
 
 @cache

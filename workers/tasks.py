@@ -6,7 +6,7 @@ import structlog
 from celery import Task
 
 from billing_core import metrics
-from billing_core.errors import DatabaseUnavailable
+from billing_core.errors import RetryLater
 from billing_core.parked import redrive
 from billing_core.retry import countdown, named_database_errors
 from config.queues import SWEEP_TASK, Family
@@ -65,8 +65,8 @@ def sweep() -> None:
     metrics.SWEEPS.labels("events").inc()
     try:
         with named_database_errors():
-            owned = redrive(here.database, here.inbox)
-    except DatabaseUnavailable as error:
+            owned = redrive(here.database, here.inbox, payloads=here.payloads)
+    except RetryLater as error:
         log.warning("parked.postponed", reason=str(error))
     else:
         if owned:

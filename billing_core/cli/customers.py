@@ -47,7 +47,7 @@ def link(
         former = _link(here.database, customer, user_id)
     except UnknownUser as error:
         sys.exit(str(error))
-    event_ids = redrive(here.database, here.inbox, [customer])
+    event_ids = redrive(here.database, here.inbox, [customer], payloads=here.payloads)
     if as_json:
         show_json({"customer": customer, "user_id": user_id, "former_user_id": former, "queued_again": event_ids})
         return

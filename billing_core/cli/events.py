@@ -68,11 +68,13 @@ def show(
     from billing_core.cli.runtime import runtime
     from billing_core.event_log import find_event
 
-    with runtime().database.read() as session:
+    here = runtime()
+    with here.database.read() as session:
         event = find_event(session, event_id)
         if event is None:
             sys.exit(f"{event_id} is not on record; look for it at Stripe, or in `billing status` among what waits")
         row = {column.key: getattr(event, column.key) for column in event.__mapper__.column_attrs}
+    row["event_data"] = here.payloads.read(event_id, row["event_data"])
     if as_json:
         show_json(row)
         return

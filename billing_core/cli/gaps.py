@@ -49,6 +49,7 @@ def _find(since: str | None, *, dry_run: bool) -> "Findings":
         here.stripe,
         livemode=here.settings.livemode_expected,
         overlap=here.settings.gap_overlap,
+        payloads=here.payloads,
     )
     if not dry_run:
         note_first(here.database, "gaps.fill", since=since)

@@ -22,7 +22,7 @@ def replay_all(
     here = runtime()
     with here.database.read() as session:
         chosen = ids or ids_to_replay(session, selection)
-    replaying = Replay(here.database, here.inbox, chosen)
+    replaying = Replay(here.database, here.inbox, chosen, here.payloads)
     if not as_json:
         _announce(replaying, dry_run=dry_run)
     if not dry_run:

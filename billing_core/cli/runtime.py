@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
+from billing_core.payloads import Payloads
 from billing_core.stripe_api import StripeApi
 from billing_core.totals import Totals
 from config.celery import create_celery
@@ -31,6 +32,7 @@ class Runtime:
     database: Database
     inbox: WorkingInbox
     stripe: StripeApi
+    payloads: Payloads
 
 
 @cache
@@ -51,7 +53,8 @@ def runtime() -> Runtime:
     template = MessageTemplate(create_celery(settings))
     database = Database(_engine(settings.database_url))
     inbox = WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window)
-    return Runtime(settings, redis, database, inbox, StripeApi.from_settings(settings, redis))
+    stripe, payloads = StripeApi.from_settings(settings, redis), Payloads.from_settings(settings)
+    return Runtime(settings, redis, database, inbox, stripe, payloads)
 
 
 def _tell_counts(settings: Settings) -> None:

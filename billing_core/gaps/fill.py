@@ -10,6 +10,7 @@ from billing_core.gaps.lacking import ON_ITS_WAY, Lacking, lacking
 from billing_core.gaps.listing import KEPT, ListedEvent, pages, stripe_now
 from billing_core.gaps.progress import Hole, come_forward, last_run, open_hole
 from billing_core.inbox import WorkingInbox
+from billing_core.payloads import PLAIN, Payloads
 from billing_core.stripe_api import StripeApi
 
 # After each part the checkpoint moves, so that a run that dies after an outage of weeks has not worked for nothing.
@@ -41,7 +42,14 @@ class GapFill:
     """Finds and accepts what Stripe has and we lack. Several at a time do no harm, they only ask twice."""
 
     def __init__(
-        self, database: Database, inbox: WorkingInbox, stripe: StripeApi, *, livemode: bool, overlap: float
+        self,
+        database: Database,
+        inbox: WorkingInbox,
+        stripe: StripeApi,
+        *,
+        livemode: bool,
+        overlap: float,
+        payloads: Payloads = PLAIN,
     ) -> None:
         """Take the service's parts.
 
@@ -51,12 +59,14 @@ class GapFill:
             stripe: whom to ask.
             livemode: the mode of events that concern us.
             overlap: seconds before the checkpoint with which a window begins, for what Stripe listed late.
+            payloads: reads what is stored of thin events.
         """
         self._database = database
         self._inbox = inbox
         self._stripe = stripe
         self._livemode = livemode
         self._overlap = timedelta(seconds=overlap)
+        self._payloads = payloads
 
     def catch_up(self, tell: Callable[[Sequence[Lacking]], object] = lambda _lacked: None) -> Findings:
         """Accept what we lack since the checkpoint, and move the checkpoint.
@@ -113,12 +123,15 @@ class GapFill:
 
     def _accept(self, page: Sequence[ListedEvent], now: datetime) -> list[Lacking]:
         """Accept what is lacking of a page; what the endpoint accepts in the same moment was not lacking."""
-        found = lacking(self._database, self._inbox, page)
+        found = self._lacking(page)
         new = self._inbox.accept_again([event.accepted for event in found]) if found else []
         return [_lacking(event, now) for event, is_new in zip(found, new, strict=True) if is_new]
 
     def _find(self, page: Sequence[ListedEvent], now: datetime) -> list[Lacking]:
-        return [_lacking(event, now) for event in lacking(self._database, self._inbox, page)]
+        return [_lacking(event, now) for event in self._lacking(page)]
+
+    def _lacking(self, page: Sequence[ListedEvent]) -> list[ListedEvent]:
+        return lacking(self._database, self._inbox, page, self._payloads)
 
 
 def _lacking(event: ListedEvent, now: datetime) -> Lacking:

@@ -33,7 +33,7 @@ class BillingEvent(Model):
     livemode: Mapped[bool] = mapped_column("Livemode")
     request_id: Mapped[str | None] = mapped_column("RequestID", StripeId())
     idempotency_key: Mapped[str | None] = mapped_column("IdempotencyKey", StripeId())
-    # Text as Stripe sent it. A dict is refused.
+    # Text of JSON, or sealed: billing_core/payloads.py writes and reads it. A dict is refused.
     event_data: Mapped[str | None] = mapped_column("EventData", JsonText())
     stripe_created_at: Mapped[datetime] = mapped_column("StripeCreatedAt", index=True)
     received_at: Mapped[datetime] = mapped_column("ReceivedAt")

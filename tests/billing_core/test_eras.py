@@ -35,8 +35,12 @@ class Body:
         return f"{self.version} {self.type}"
 
     @property
+    def posted(self) -> bytes:
+        return (ERAS / self.version / f"{self.type}.json").read_bytes()
+
+    @property
     def event(self) -> StripeEvent:
-        return decode_event("evt_era", (ERAS / self.version / f"{self.type}.json").read_bytes())
+        return decode_event("evt_era", self.posted)
 
     @property
     def told(self) -> Record | Query:

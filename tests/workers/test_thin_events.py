@@ -209,7 +209,7 @@ def test_thin_event_of_what_neither_stripe_nor_we_have_becomes_a_dead_letter(
     body = thin_body(type_, object_id)
     assert door.handle({f"evt_test_{object_id}": body}, family) == []
     dead = row(any_database, BillingEvent, stripe_event_id=f"evt_test_{object_id}")
-    assert (dead.outcome, dead.event_type, dead.event_data) == ("dead", type_, body.decode())
+    assert (dead.outcome, dead.event_type, json.loads(dead.event_data)) == ("dead", type_, json.loads(body))
     assert "StripeObjectMissing" in dead.error
     assert door.stripe.asked == [f"{kind.path}{object_id}"]
     assert door.waiting(family) == set()

@@ -279,7 +279,7 @@ def test_event_that_was_unreadable_is_replayed_when_it_can_be_read(
         raise MalformedEvent(f"{event_id} is no Stripe event")
 
     with monkeypatch.context() as former_release:
-        former_release.setattr("workers.batch.decode_event", fail)
+        former_release.setattr("workers.batch.read_event", fail)
         operation.handle(invoices(1))
     assert operation.event("evt_1").event_type == "unreadable"
     with operation.working():
