@@ -5,7 +5,7 @@ Events, and later commands, gap fill and reconcile, all come through here.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -85,8 +85,9 @@ def apply_fetched(
     """
     stripe_id = kind.stripe_id(fetched.record)
     written = write_fetched(session, kind, [(held, fetched)], app)
-    changed = changes(held.record, fetched.record) if _may_follow(held.record, fetched.record) else Changes()
     columns, own_id = written.columns[stripe_id], written.own_ids[stripe_id]
+    wrote = written.records[stripe_id]
+    changed = changes(held.record, wrote) if _may_follow(held.record, wrote) else Changes()
     entries = [_entry(kind, fact, Outcome.TIE, changed, columns, own_id) for fact in facts]
     audit.record(session, entries, audit.on_record(session, [fact.event.id for fact in facts]))
     return Applied({fact.event.id: Outcome.TIE for fact in facts}, [], written.parents)
@@ -94,7 +95,7 @@ def apply_fetched(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What states that Stripe gave came to: our own IDs and the columns that are not Stripe's, by Stripe's ID.
+    """What states that Stripe gave came to, by Stripe's ID: our own IDs, columns that are not Stripe's, records.
 
     `parents` are as those of `Applied`.
     """
@@ -102,6 +103,7 @@ class Written:
     own_ids: dict[str, int]
     columns: dict[str, dict[str, Any]]
     parents: Parents
+    records: dict[str, Record]
 
 
 def write_fetched(
@@ -128,7 +130,12 @@ def write_fetched(
     owners, links = read_owners(session, records.values(), app), read_links(session, records.values())
     columns = {stripe_id: _columns(record, owners, links) for stripe_id, record in records.items()}
     writes = [
-        Write(held, state, None, columns[kind.stripe_id(state.record)])
+        Write(
+            held,
+            replace(state, record=owners.without_person(state.record)),
+            None,
+            columns[kind.stripe_id(state.record)],
+        )
         for held, state in states
         if overrule or _may_follow(held.record, state.record)
     ]
@@ -137,7 +144,7 @@ def write_fetched(
     parents = links.missing(parents_of(records.values()))
     if kind is CUSTOMER:
         parents |= as_parents(kind, records)
-    return Written(own_ids, columns, parents)
+    return Written(own_ids, columns, parents, {key: owners.without_person(one) for key, one in records.items()})
 
 
 def _may_follow(before: Record | None, after: Record) -> bool:
@@ -166,7 +173,7 @@ def _apply_kinds(session: Session, kinds: Mapping[Kind, Sequence[Fact]], app: st
 
 def _apply_kind(session: Session, kind: Kind, facts: Sequence[Fact], owners: Owners, links: Links) -> _AppliedKind:
     entries, groups = list[Entry](), defaultdict[str, list[Fact]](list)
-    for fact in facts:
+    for fact in (_without_person(fact, owners) for fact in facts):
         if objection := owners.objection(fact):
             outcome, reason = objection
             entries.append(Entry(fact, outcome, reason=reason))
@@ -193,6 +200,13 @@ def _apply_kind(session: Session, kind: Kind, facts: Sequence[Fact], owners: Own
         family=as_parents(kind, records.keys() if kind is CUSTOMER else records.keys() - held.keys()),
         missing=links.missing(parents_of(records.values())),
     )
+
+
+def _without_person(fact: Fact, owners: Owners) -> Fact:
+    """Return the fact as it may be kept: of an erased customer's, without payload."""
+    if not owners.erased(fact.record):
+        return fact
+    return replace(fact, record=owners.without_person(fact.record), payload=None)
 
 
 def _writes(

@@ -17,7 +17,7 @@ class Fact:
     Attributes:
         event: the event.
         record: the object's state in it.
-        payload: what is kept of the body that Stripe signed.
+        payload: what is kept of the body that Stripe signed; None if nothing is.
         received_at: when the endpoint accepted it.
         attempts: how often a worker has taken it up.
         app: the application that the object's metadata names.
@@ -26,7 +26,7 @@ class Fact:
 
     event: StripeEvent
     record: Record
-    payload: str
+    payload: str | None
     received_at: datetime
     attempts: int
     app: str | None = None

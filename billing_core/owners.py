@@ -1,7 +1,7 @@
 """Whose is this object? Its customer's user, as BillingCustomers says; else the customer's metadata at Stripe."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -76,6 +76,19 @@ class Owners:
     def others_marks(self, *apps: str | None) -> set[str]:
         """Return those of the marks that are another application's."""
         return {app for app in apps if app is not None and app != self.app} if self.app else set()
+
+    def without_person(self, record: Record) -> Record:
+        """Return what may be written of an object: of an erased customer's, nothing personal."""
+        if not self.erased(record):
+            return record
+        if isinstance(record, PaymentMethodRecord):
+            return replace(record, last4=None, brand=None, exp_month=None, exp_year=None)
+        return replace(record, named_user=None) if isinstance(record, CustomerRecord) else record
+
+    def erased(self, record: Record) -> bool:
+        """Whether the customer's user asked us to forget."""
+        customer = self.customers.get(record.stripe_customer_id or "")
+        return customer is not None and customer.erased_at is not None
 
     def require(self, customers: Collection[str]) -> None:
         """Raise `UnknownCustomers` unless all of them are known."""

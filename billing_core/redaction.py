@@ -1,4 +1,4 @@
-"""An event without what identifies a person: what BillingEvents keeps of it. docs/adr/0009 has the reasons.
+"""An event without what identifies a person: what BillingEvents keeps of it. docs/adr/0010 has the reasons.
 
 Nothing that a row is made of is taken out: an event read again from what is kept comes to the same row.
 """

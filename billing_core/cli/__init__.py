@@ -21,6 +21,7 @@ from billing_core.cli import (
     reconcile,
     status,
     token,
+    users,
 )
 from billing_core.cli.options import EXIT_CODES, examples
 
@@ -59,6 +60,7 @@ app.command(
 )(reconcile.reconcile)
 app.command("backfill", epilog=examples("billing backfill", "billing backfill --restart --json"))(reconcile.backfill)
 app.add_typer(customers.app, name="customers")
+app.add_typer(users.app, name="users")
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(keys.app, name="keys")
 app.command("token", epilog=examples("billing token --user 7", "billing token --admin --minutes 5"))(token.make)

@@ -20,5 +20,7 @@ class BillingCustomer(Versioned, Model):
     named_user: Mapped[str | None] = mapped_column("NamedUser", Unicode(500))
     default_payment_method: Mapped[str | None] = mapped_column("DefaultPaymentMethod", StripeId())
     deleted_at: Mapped[datetime | None] = mapped_column("DeletedAt")
+    # Since then, nothing personal of the customer's is written any more.
+    erased_at: Mapped[datetime | None] = mapped_column("ErasedAt")
     # A customer linked by hand, or known by its ID only, has no state yet.
     as_of: Mapped[datetime] = mapped_column("AsOf", default=NEVER, sort_order=100)

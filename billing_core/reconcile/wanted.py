@@ -67,7 +67,7 @@ class Wanted:
         links = {name: value for name, value in self._links.columns(truth).items() if value is not None}
         if (user := self._user(one, truth)) is not None:
             links["user_id"] = user
-        return values_of(truth) | links | self._default(truth)
+        return values_of(self._owners.without_person(truth)) | links | self._default(truth)
 
     def is_ours(self, one: Seen) -> bool:
         """Whether one of our users owns it, and no other application."""

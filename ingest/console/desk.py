@@ -15,6 +15,7 @@ from billing_core.actions import record_action
 from billing_core.database import Database, create_engine_for
 from billing_core.envelope import MessageTemplate
 from billing_core.inbox import WorkingInbox
+from billing_core.payloads import Payloads
 from billing_core.retry import named_database_errors
 from config.celery import create_celery
 from config.redis_client import redis_client
@@ -40,6 +41,7 @@ class Desk:
     redis: Redis
     database: Database
     inbox: WorkingInbox
+    payloads: Payloads
     verifier: TokenVerifier
     operators: Operators
     sessions: Sessions
@@ -127,6 +129,7 @@ def make_desk(settings: Settings) -> Desk:
         redis=redis,
         database=database,
         inbox=WorkingInbox(redis, settings.queue_prefix, template, settings.dedupe_window),
+        payloads=Payloads.from_settings(settings),
         verifier=verifier,
         operators=operators,
         sessions=Sessions(

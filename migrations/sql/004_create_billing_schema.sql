@@ -45,6 +45,7 @@ CREATE TABLE [BillingCustomers] (
     [NamedUser] NVARCHAR(500) NULL,
     [DefaultPaymentMethod] NVARCHAR(255) COLLATE Latin1_General_BIN2 NULL,
     [DeletedAt] DATETIME2(6) NULL,
+    [ErasedAt] DATETIME2(6) NULL,
     [AsOf] DATETIME2(6) NOT NULL,
     [Revision] INTEGER NOT NULL DEFAULT 1,
     [LastEventID] NVARCHAR(255) COLLATE Latin1_General_BIN2 NULL,

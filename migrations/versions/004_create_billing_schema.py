@@ -83,6 +83,7 @@ def _create_billing_customers() -> None:
         _text("NamedUser", 500, nullable=True),
         _stripe_id("DefaultPaymentMethod"),
         _moment("DeletedAt"),
+        _moment("ErasedAt"),
         _moment("AsOf", nullable=False),
         *_state(),
         unique="StripeCustomerID",

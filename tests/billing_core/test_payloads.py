@@ -82,6 +82,6 @@ def test_traceback_about_what_is_no_json_stays_as_it_is() -> None:
     assert PLAIN.scrubbed("Traceback", UNREADABLE) == "Traceback"
 
 
-def test_cryptography_is_loaded_only_with_keys() -> None:
-    code = "import sys, workers.batch; sys.exit('cryptography' in sys.modules)"
+def test_seals_are_loaded_only_with_keys() -> None:
+    code = "import sys, workers.batch; sys.exit('billing_core.sealing' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

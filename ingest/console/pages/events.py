@@ -92,7 +92,7 @@ def _chosen(desk: Desk, filters: Filters) -> list[str]:
 
 def _replay(desk: Desk, event_ids: list[str]) -> Replay:
     with named_database_errors():
-        return Replay(desk.database, desk.inbox, event_ids)
+        return Replay(desk.database, desk.inbox, event_ids, desk.payloads)
 
 
 def _go(address: str) -> Response:

@@ -36,7 +36,7 @@ def link(desk: Desk, visit: Visit) -> Response:
     except UnknownUser as error:
         raise BadForm(str(error)) from None
     with named_database_errors():
-        queued = redrive(desk.database, desk.inbox, [customer])
+        queued = redrive(desk.database, desk.inbox, [customer], payloads=desk.payloads)
     return RedirectResponse(f"/console/users/{user_id}?done=linked&number={len(queued)}", HTTPStatus.SEE_OTHER)
 
 

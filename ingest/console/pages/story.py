@@ -35,7 +35,7 @@ def replay_event(desk: Desk, visit: Visit) -> Response:
     """Put the event through the inbox once more."""
     event_id = visit.path("event_id")
     with named_database_errors():
-        replaying = Replay(desk.database, desk.inbox, [event_id])
+        replaying = Replay(desk.database, desk.inbox, [event_id], desk.payloads)
     if reason := replaying.refused.get(event_id):
         raise BadForm(f"{event_id} cannot be replayed: {reason}")
     if replaying.open:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from billing_core import checkpoints
-from billing_core.models import BillingCustomer, Invoice, Subscription
+from billing_core.models import BillingCustomer, Invoice, PaymentMethod, Subscription
 from billing_core.reconcile.reconcile import new_run
 from billing_core.reconcile.run import Run, last_run
 from tests.billing_core.cli.operator import Operation, billing
@@ -126,3 +126,15 @@ def test_without_a_key_nothing_is_tried(operation: Operation, monkeypatch: pytes
     answer = billing("backfill")
     assert (answer.code, answer.err.strip()) == (2, "STRIPE_SECRET_KEY is not set: there is nobody to ask")
     assert count(operation.here.database, Invoice) == 0
+
+
+def test_what_was_erased_is_no_drift_and_does_not_come_back(filled: Operation) -> None:
+    refused = billing("users", "erase", "1", "--yes")
+    assert (refused.code, refused.err.endswith("use --force. Nothing was erased\n")) == (1, True)
+    erased = billing("users", "erase", "1", "--yes", "--force", "--json").json()
+    assert erased == {"user_id": 1, "customers": 1, "payment_methods": 1, "commands": 0, "events": 0}
+    assert billing("reconcile", "--repair").code == 0
+    assert billing("backfill").code == 0
+    card = row(filled.here.database, PaymentMethod)
+    assert (card.last4, card.brand, card.exp_month, card.exp_year) == (None, None, None, None)
+    assert row(filled.here.database, BillingCustomer, user_id=1).named_user is None
