@@ -103,8 +103,8 @@ class Settings(FlowerSettings):
     default_price: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
 
     # 32 random bytes each, in base64. The first seals what BillingEvents keeps of an event, each opens it.
-    event_data_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
-    metadata_kept: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    event_data_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = ()
+    metadata_kept: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
 
     # One of the three checks tokens; without any the API refuses everything.
     jwt_secret: SecretStr | None = None
