@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from billing_core.errors import RetryLater
+from billing_core.sealed import CannotOpen
 from ingest.api.errors import ApiError
 from ingest.console import templating
 from ingest.console.desk import Desk, Visit
@@ -134,6 +135,8 @@ def _told(error: Exception) -> tuple[HTTPStatus, str]:
             told = HTTPStatus.UNAUTHORIZED, str(error)
         case RedisError() | OSError():
             told = HTTPStatus.SERVICE_UNAVAILABLE, f"Redis {away}"
+        case CannotOpen():
+            told = HTTPStatus.CONFLICT, str(error)
         case RetryLater():
             told = HTTPStatus.SERVICE_UNAVAILABLE, f"The database {away}"
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):

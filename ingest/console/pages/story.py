@@ -6,9 +6,11 @@ from starlette.responses import RedirectResponse, Response
 
 from billing_core.event_story import story_of
 from billing_core.event_types import FAMILY_OF
+from billing_core.models import BillingEvent
 from billing_core.ordering import SETTLED
 from billing_core.replay import Replay
 from billing_core.retry import named_database_errors
+from billing_core.sealed import CannotOpen
 from ingest.console.desk import Desk, Visit, record
 from ingest.console.errors import BadForm, NotThere
 from ingest.console.templating import render
@@ -26,9 +28,18 @@ def event(desk: Desk, visit: Visit) -> Response:
             "event.html",
             story=story,
             event=story.event,
+            payload=_payload(desk, story.event),
             settled=story.event.outcome in SETTLED,
             family=FAMILY_OF.get(story.event.event_type.removeprefix("v1.")),
         )
+
+
+def _payload(desk: Desk, event: BillingEvent) -> str | None:
+    """Return the payload as it is stored, opened; where its key is missing, the sentence that says so."""
+    try:
+        return desk.payloads.read(event.stripe_event_id, event.event_data)
+    except CannotOpen as error:
+        return str(error)
 
 
 def replay_event(desk: Desk, visit: Visit) -> Response:

@@ -1,6 +1,7 @@
 """What each page shows, and that it shows it as text."""
 
 import re
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -8,12 +9,13 @@ import sqlalchemy as sa
 
 from billing_core.database import Database
 from billing_core.models import BillingEvent
+from billing_core.payloads import Payloads
 from config.settings import Settings
 from tests.billing_core.cli.operator import Operation
 from tests.building import moment
 from tests.ingest.console import scene
 from tests.ingest.console.scene import DEAD, PARKED, UPDATED
-from tests.ingest.console.visitor import Visitor, settings_for_console
+from tests.ingest.console.visitor import Visitor, new_visitor, settings_for_console
 
 
 @pytest.fixture
@@ -143,6 +145,22 @@ def test_pages_of_a_new_service_are_empty(lee: Visitor) -> None:
     assert "<rect" not in page
     for path in ("/events", "/parked", "/commands", "/users/1", "/events/replay", "/events/replay?outcome=dead"):
         lee.page(path)
+
+
+def test_sealed_payload_is_opened_where_its_key_is_and_named_where_it_is_not(redis_url: str, sqlite: Database) -> None:
+    key = bytes(32)
+    sealed = Payloads([key]).kept("evt_0", {"object": "event", "id": "evt_0"})
+    with sqlite.write() as session:
+        session.execute(sa.insert(BillingEvent), [_event(0) | {"event_data": sealed, "outcome": "dead"}])
+    for keys, shown in (
+        (b64encode(key).decode(), "&#34;object&#34;: &#34;event&#34;"),
+        ("", "BILLING_EVENT_DATA_KEYS"),
+    ):
+        changes = {"event_data_keys": keys} if keys else {}
+        with new_visitor(settings_for_console(redis_url, sqlite, **changes)) as visitor:
+            visitor.log_in()
+            assert shown in visitor.page("/events/evt_0")
+            assert sealed not in visitor.page("/events/evt_0")
 
 
 def test_pages_lead_through_long_lists(lee: Visitor, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
