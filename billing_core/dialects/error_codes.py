@@ -39,6 +39,7 @@ _LOST_MSSQL_CODES = frozenset(
     },
 )  # fmt: skip
 _LOCK_TIMEOUT = 1222
+_NOTHING_TO_ROLL_BACK = 3903
 # Babelfish, a PostgreSQL that speaks T-SQL, has one number for all errors that it did not translate.
 _BABELFISH_UNTRANSLATED = 33557097
 _BABELFISH_WORDS = {
@@ -114,6 +115,14 @@ def loses_connection(error: BaseException) -> bool | None:
     if sqlstate.startswith("08") or not native_codes.isdisjoint(_LOST_MSSQL_CODES):
         return True
     return True if any(word in str(error) for word in _FREETDS_AT_A_LOSS) else None
+
+
+def is_rolled_back(error: BaseException) -> bool:
+    """Whether a rollback was refused because the server had rolled the transaction back already.
+
+    Takes pyodbc's errors.
+    """
+    return _NOTHING_TO_ROLL_BACK in _server_codes(error)[1]
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -8,6 +8,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 from billing_core.dialects.engines.nulls import write_nulls_out
 from billing_core.dialects.engines.odbc_drivers import find_driver, is_freetds
 from billing_core.dialects.engines.pool import CONNECT_SECONDS, LOCK_SECONDS, pool_options
+from billing_core.dialects.error_codes import is_rolled_back
 from billing_core.dialects.lost_connections import give_up_lost_connections
 
 # Of a server that has fallen silent Microsoft's driver waits three times as long, FreeTDS twice (measured): the worker
@@ -38,6 +39,7 @@ def make_engine(url: URL, pool_size: int) -> Engine:
     # SQLAlchemy would look it up in sys.dm_exec_sessions, where not every T-SQL server has a row for who asks.
     engine.dialect.get_default_isolation_level = _isolation  # type: ignore[assignment]
     event.listen(engine, "connect", _prepare)
+    engine.dialect.do_rollback = _roll_back  # type: ignore[assignment]
     write_nulls_out(engine)
     give_up_lost_connections(engine)
     return engine
@@ -87,6 +89,15 @@ def _for_freetds(url: URL) -> dict[str, str]:
 def _isolation(_connection: DBAPIConnection) -> IsolationLevel:
     """Return how every session of SQL Server begins, and ours stay."""
     return "READ COMMITTED"
+
+
+def _roll_back(connection: DBAPIConnection) -> None:
+    """Let the server have done it already, which some drivers tell as an error in place of the one that led to it."""
+    try:
+        connection.rollback()
+    except Exception as error:
+        if not is_rolled_back(error):
+            raise
 
 
 def _prepare(connection: DBAPIConnection, _record: Any) -> None:

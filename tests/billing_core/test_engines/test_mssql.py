@@ -1,11 +1,13 @@
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
 
 from billing_core.database import create_engine_for
-from billing_core.dialects.engines.mssql import _prepare
+from billing_core.dialects.engines.mssql import _prepare, _roll_back
 
 HOST = "mssql+pyodbc://u:p%40ss@127.0.0.1:1500/db"
 FREETDS = f"{HOST}?driver=FreeTDS"
@@ -129,3 +131,16 @@ def test_isolation_is_known_without_asking_the_server(pyodbc: Any) -> None:
     """The view that tells it has no row for a session behind a proxy on some servers."""
     connection: Any = None
     assert create_engine_for(HOST, pool_size=1).dialect.get_default_isolation_level(connection) == "READ COMMITTED"
+
+
+@pytest.mark.parametrize(("number", "expected"), [(3903, None), (596, "596")])
+def test_transaction_that_the_server_rolled_back_needs_no_second_rollback(number: int, expected: str | None) -> None:
+    error = type("Error", (Exception,), {"__module__": "pyodbc"})
+    connection: Any = SimpleNamespace(
+        rollback=Mock(side_effect=error("25000", f"[25000] Whatever ({number}) (SQLEndTran)"))
+    )
+    if expected is None:
+        _roll_back(connection)
+    else:
+        with pytest.raises(error, match=expected):
+            _roll_back(connection)
