@@ -16,7 +16,7 @@ from tests.embedded.ports import free_port
 from tests.test_run.running import Running, running
 
 _EXPORT = re.compile(r"^export (\w+)='?(.*?)'?$", re.MULTILINE)
-_READER = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+_READER = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 
 class Stand:
@@ -33,11 +33,11 @@ class Stand:
     def shell(self) -> Shell:
         """Return a terminal like the one that the pages mean: in the clone, with the service's settings."""
         path = f"{self.directory}/.venv/bin:{_READER['PATH']}"
-        return Shell(self.directory, {**_READER, **self.settings, "PATH": path})
+        return Shell(self.directory, {**_READER, "HOME": str(self.directory), **self.settings, "PATH": path})
 
     def billing(self, *arguments: str) -> tuple[int, str, str]:
         """Run `billing` with the service's settings."""
-        return run_billing(list(arguments), {**_READER, **self.settings})
+        return run_billing(list(arguments), {**_READER, "HOME": str(self.directory), **self.settings})
 
     def token(self) -> str:
         """Return a token of the user of the story."""
