@@ -36,12 +36,22 @@ def current_and_head(url: str) -> tuple[str | None, str]:
     engine = create_engine_for(url, pool_size=1)
     try:
         with engine.connect() as connection:
-            if not sa.inspect(connection).has_table(VERSION_TABLE):
-                return None, _head()
-            versions = sa.table(VERSION_TABLE, sa.column("version_num", sa.String))
-            return connection.scalar(sa.select(versions.c.version_num)), _head()
+            return _current(connection), _head()
     finally:
         engine.dispose()
+
+
+def _current(connection: sa.Connection) -> str | None:
+    versions = sa.table(VERSION_TABLE, sa.column("version_num", sa.String))
+    try:
+        version: str | None = connection.scalar(sa.select(versions.c.version_num))
+    except sa.exc.DBAPIError:
+        # Asked only now: looking into a catalog takes some servers seconds, and readiness has two.
+        connection.rollback()
+        if sa.inspect(connection).has_table(VERSION_TABLE):
+            raise
+        return None
+    return version
 
 
 @cache  # the files do not change while the process runs
