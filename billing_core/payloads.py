@@ -66,6 +66,14 @@ class Payloads:
             raise CannotOpen.without(event_id, key_of(stored))
         return self._seals.open(event_id, stored)
 
+    def resealed(self, event_id: str, stored: str) -> str:
+        """Return the payload that is stored of an event, under the seal of the newest key.
+
+        Raises:
+            CannotOpen: it is sealed, and the key is missing or the seal broken.
+        """
+        return self._sealed(event_id, self.read(event_id, stored) or "")
+
     def scrubbed(self, text: str, body: bytes) -> str:
         """Return a text about an event without what is not kept of the event."""
         try:

@@ -5,6 +5,8 @@ from billing_core.errors import RetryLater
 # No JSON begins so. The fingerprint of the key follows, a colon, and the sealed text in base64.
 SEALED = "sealed:1:"
 
+FINGERPRINT = 12  # characters
+
 
 class CannotOpen(RetryLater):
     """A sealed payload cannot be read until its key is back."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from billing_core.sealed import SEALED, CannotOpen, key_of
+from billing_core.sealed import FINGERPRINT, SEALED, CannotOpen, key_of
 
 _NONCE_BYTES = 12  # NIST SP 800-38D: random ones are good for four billion texts of a key
 _FAST = 1  # of zlib: what is sealed no database can compress
@@ -49,4 +49,4 @@ class Seals:
 
 def fingerprint(key: bytes) -> str:
     """Return what a key is called by: it says nothing about the key."""
-    return hashlib.sha256(b"billing event data key\0" + key).hexdigest()[:12]
+    return hashlib.sha256(b"billing event data key\0" + key).hexdigest()[:FINGERPRINT]

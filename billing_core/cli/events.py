@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from billing_core.cli import reseal
 from billing_core.cli.ages import age
 from billing_core.cli.options import (
     CustomerOption,
@@ -117,6 +118,14 @@ def replay(
 
     if not replay_all(ids, selection, dry_run=dry_run, timeout=timeout, as_json=as_json):
         sys.exit(1)
+
+
+app.command(
+    "reseal",
+    epilog=examples(
+        "billing events reseal --dry-run", "billing events reseal", "billing events reseal --limit 100000 --json"
+    ),
+)(reseal.reseal)
 
 
 def _selection(

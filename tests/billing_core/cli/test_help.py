@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -47,6 +48,7 @@ def service(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
             "BILLING_PUBLIC_URL": "https://pay.example.com/webhooks/stripe",
             "BILLING_JWT_SECRET": "s" * 32,
             "BILLING_RECONCILE_SETTLE": "0.001",
+            "BILLING_EVENT_DATA_KEYS": b64encode(bytes(32)).decode(),
         }.items():
             monkeypatch.setenv(name, value)
         Watched(operation.redis, operation.here.database).live()
