@@ -48,7 +48,8 @@ def owned_by_now(
     )
     query = (
         select(BillingEvent.stripe_event_id, BillingEvent.event_type, BillingEvent.event_data)
-        .where(had_no_owner, or_(has_user, has_row))
+        # Those without a payload would stand before the others for ever.
+        .where(had_no_owner, or_(has_user, has_row), BillingEvent.event_data.is_not(None))
         .order_by(BillingEvent.event_id)
         .limit(BATCH)
     )

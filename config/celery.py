@@ -9,6 +9,7 @@ from config.queues import (
     CHECK_ENDPOINT_TASK,
     COMMAND_TASKS,
     COMMANDS_QUEUE,
+    EXPIRE_PAYLOADS_TASK,
     FILL_GAPS_TASK,
     MAINTENANCE_QUEUE,
     QUEUES,
@@ -42,6 +43,9 @@ PREFETCH_PER_THREAD = 2
 # How often it is asked whether there is a slice of the nightly reconcile to do.
 RECONCILE_INTERVAL = 30.0
 
+# s. How often payloads are looked for that are old enough to go: what goes by days is not late by an hour.
+RETENTION_INTERVAL = 3600.0
+
 
 def create_celery(settings: Settings) -> Celery:
     """Make the Celery application that producers, workers, beat and Flower share."""
@@ -73,6 +77,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         intervals[FILL_GAPS_TASK] = settings.gap_interval
     if settings.stripe_secret_key and settings.reconcile_at != "off":
         intervals[RECONCILE_TASK] = RECONCILE_INTERVAL
+    if settings.event_retention:
+        intervals[EXPIRE_PAYLOADS_TASK] = RETENTION_INTERVAL
     return {
         task: {"task": task, "schedule": interval, "options": {"expires": max(interval * 2, CLOCKS_APART)}}
         for task, interval in intervals.items()
@@ -100,6 +106,7 @@ def _messages() -> dict[str, Any]:
                     CHECK_ENDPOINT_TASK,
                     FILL_GAPS_TASK,
                     RECONCILE_TASK,
+                    EXPIRE_PAYLOADS_TASK,
                 )
             },
         },

@@ -19,6 +19,7 @@ WATCH_TASK = "billing.watch"
 CHECK_ENDPOINT_TASK = "billing.check_endpoint"
 FILL_GAPS_TASK = "billing.fill_gaps"
 RECONCILE_TASK = "billing.reconcile"
+EXPIRE_PAYLOADS_TASK = "billing.expire_payloads"
 MAINTENANCE_QUEUE = "billing.maintenance"
 # A list on which idle workers wait; an entry says that there is a message somewhere.
 BELL = "bell"

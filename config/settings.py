@@ -104,6 +104,7 @@ class Settings(FlowerSettings):
 
     # 32 random bytes each, in base64. The first seals what BillingEvents keeps of an event, each opens it.
     event_data_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)] = ()
+    event_retention: Annotated[int, Field(ge=1, le=36_500)] | None = None  # days; more have no date
     metadata_kept: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
 
     # One of the three checks tokens; without any the API refuses everything.

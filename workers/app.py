@@ -29,6 +29,7 @@ app.conf.imports = (
     "workers.heartbeat",
     "workers.watch",
     "workers.counting",
+    "workers.retention",
 )
 
 
