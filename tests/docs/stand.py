@@ -13,6 +13,7 @@ from billing_core.models import BillingCommand, BillingCustomer, BillingEvent, S
 from config.settings import STRIPE_API
 from tests.docs.shell import Shell, lay_out, run_billing
 from tests.embedded.ports import free_port
+from tests.system.service import UNMEASURED
 from tests.test_run.running import Running, running
 
 _EXPORT = re.compile(r"^export (\w+)='?(.*?)'?$", re.MULTILINE)
@@ -96,6 +97,7 @@ def stand(run_in: Path, directory: Path) -> Iterator[Stand]:
         "BILLING_FLOWER_PORT": free_port(),
         "BILLING_CONSOLE_PORT": free_port(),
         "BILLING_PUBLIC_URL": f"http://127.0.0.1:{web}/webhooks/stripe",
+        **UNMEASURED,
     }
     with running(run_in, settings=settings) as run:
         run.wait_for("Ctrl-C stops everything.")

@@ -18,6 +18,7 @@ from billing_core.event_types import FAMILY_OF
 from tests.embedded.ports import free_port
 from tests.fake_stripe.builders import EIGHT_TYPES
 from tests.fake_stripe.client import FakeStripeClient
+from tests.system.service import UNMEASURED
 from tests.test_run.leaks import PAYLOADS, exported, found, logs_in, secrets_in, values_in
 from tests.test_run.mishaps import CARD, PERSON, Mishaps
 from tests.test_run.running import Running, running, wait_until
@@ -29,8 +30,9 @@ FAMILIES = {FAMILY_OF[event_type] for event_type in EIGHT_TYPES}
 PROGRAMS = (("-m", "ingest"), ("-m", "ingest.console"), WORKER, ("workers.app", "beat"), ("workers.app", "flower"))
 
 
-def own_ports() -> dict[str, int]:
-    return {"PORT": free_port(), "BILLING_FLOWER_PORT": free_port(), "BILLING_CONSOLE_PORT": free_port()}
+def own_ports() -> dict[str, str | int]:
+    ports = ("PORT", "BILLING_FLOWER_PORT", "BILLING_CONSOLE_PORT")
+    return {**UNMEASURED, **{name: free_port() for name in ports}}
 
 
 @pytest.fixture(scope="module")

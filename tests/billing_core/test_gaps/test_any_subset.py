@@ -28,6 +28,7 @@ def account() -> Iterator[FakeStripe]:
         yield fake
 
 
+@pytest.mark.no_cover  # measuring takes most of its time, and others cover the same
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )

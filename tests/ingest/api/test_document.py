@@ -77,6 +77,7 @@ def test_document_names_nothing_of_fastapis_own_errors(app: FastAPI) -> None:
 
 
 @pytest.mark.timeout(100 if FEW else 0)
+@pytest.mark.no_cover  # measuring takes most of its time, and others cover the same
 def test_no_answer_is_undocumented_and_none_is_5xx(app: FastAPI, any_database: Database) -> None:
     schema = schemathesis.openapi.from_dict(app.openapi())
     with served_app(app) as address:
