@@ -91,6 +91,15 @@ def _loggers_follow_their_configuration() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _logging_ends_with_the_test() -> Iterator[None]:
+    """What a command or a task set up in this process, its level or whose lines they are, is not the next test's."""
+    before = structlog.get_config()
+    yield
+    structlog.contextvars.clear_contextvars()
+    structlog.configure(**before)
+
+
 @pytest.fixture(scope="session")
 def statements() -> Statements:
     """What SQLite is told, looked at as T-SQL."""

@@ -1,9 +1,12 @@
 """Measure: `python -m tests.bench [--quick] [accept apply lag …]`."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+
+import structlog
 
 from tests.bench import machine, page, plot
 from tests.bench.bench import Bench
@@ -35,6 +38,8 @@ def main() -> int:
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     export_surroundings()
+    # Whoever fills databases here asks fake Stripe thousands of times, each with a line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(machine.describe())
     bench = Bench(QUICK if options.quick else full())
     parts = options.parts or (IN_A_HURRY if options.quick else PARTS)

@@ -14,7 +14,8 @@ from billing_core.ordering import jsonable
 from billing_core.reconcile.findings import NAME_OF, PRIVATE, WITHHELD
 
 # Ours alone, or what makes it another row: tested elsewhere.
-NEVER = {"revision", "last_event_id", "created_at", "updated_at", "as_of"}
+# Of an erasure Stripe knows nothing, and what is erased is compared otherwise.
+NEVER = {"revision", "last_event_id", "created_at", "updated_at", "as_of", "erased_at"}
 
 LINKS = {"subscription_id", "invoice_id"}
 
