@@ -5,19 +5,15 @@ from dataclasses import asdict
 from typing import TypeVar
 
 import structlog
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 
 from billing_core.heartbeats import Heartbeats, Role
 from billing_core.keys.in_use import KeysInUse
 from config.key_files import KeyFiles
+from config.redis_client import impatient_redis_client
 from config.settings import Settings
 
 log = structlog.get_logger()
-
-# A loop stands still meanwhile: a beat that is late is worth less than the work behind it.
-TIMEOUT = 1.0  # s
 
 T = TypeVar("T")
 
@@ -26,9 +22,8 @@ class Pulse:
     """This process's heartbeat, over a connection of its own; without Redis it does without."""
 
     def __init__(self, role: Role, settings: Settings) -> None:
-        self._redis = Redis.from_url(
-            settings.redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-        )
+        # A beat that is late is worth less than the work behind it.
+        self._redis = impatient_redis_client(settings)
         self._heartbeats = Heartbeats(self._redis, settings.queue_prefix)
         self._files = KeyFiles(settings)
         self._role = role

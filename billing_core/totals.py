@@ -13,14 +13,11 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, Metric
 from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from billing_core.metrics import COUNTED
+from config.redis_client import impatient_redis_client
 from config.settings import Settings
 
-# A report that Redis did not answer within this time is sent again with the next one.
-TIMEOUT = 1.0  # s
 # A process that did not reach Redis for so long may count what it sent last twice.
 REMEMBERED = 3600  # s
 
@@ -46,11 +43,8 @@ class Totals:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make those that the settings describe, over a connection of their own that does not wait long."""
-        redis = Redis.from_url(
-            settings.redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-        )
-        return cls(redis, settings.queue_prefix)
+        """Make those that the settings describe. A report that is not answered in time is sent again with the next."""
+        return cls(impatient_redis_client(settings), settings.queue_prefix)
 
     def close(self) -> None:
         """Let go of the connections."""
