@@ -7,6 +7,11 @@ import gc
 YOUNG = 20_000
 
 
+def look_rarely() -> None:
+    """Let a process be imported and built without the collector's looking through it again and again."""
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+
+
 def spare_what_stays() -> None:
     """Leave modules, settings and connections out of every later collection.
 
@@ -15,4 +20,4 @@ def spare_what_stays() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    look_rarely()

@@ -1,5 +1,11 @@
 """The Celery application: `celery -A workers.app worker`."""
 
+from config.collector import look_rarely, spare_what_stays
+
+# Before the imports, which make most of a worker's start. Not switched off: beat and Flower are never ready.
+look_rarely()
+
+# ruff: noqa: E402
 import sys
 
 from celery.signals import setup_logging, worker_ready
@@ -7,7 +13,6 @@ from celery.signals import setup_logging, worker_ready
 from billing_core.dialects import require_driver
 from billing_core.tracing.extra import require_tracing
 from config.celery import create_celery
-from config.collector import spare_what_stays
 from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import SettingsError

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config.collector import YOUNG, spare_what_stays
+from config.collector import YOUNG, look_rarely, spare_what_stays
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +18,12 @@ def test_what_is_there_is_left_out_of_later_collections() -> None:
     spare_what_stays()
     assert gc.get_freeze_count() > 10_000
     assert gc.get_threshold()[0] == YOUNG
+
+
+def test_while_a_process_is_built_the_collector_looks_rarely_and_is_not_switched_off() -> None:
+    look_rarely()
+    assert gc.get_threshold()[0] == YOUNG
+    assert gc.isenabled()
 
 
 def test_garbage_that_comes_later_is_still_collected() -> None:
