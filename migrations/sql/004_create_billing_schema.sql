@@ -23,10 +23,12 @@ SET NOCOUNT ON;
 BEGIN TRANSACTION;
 
 IF OBJECT_ID(N'[billing_alembic_version]', N'U') IS NULL
+BEGIN
 CREATE TABLE billing_alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT billing_alembic_version_pkc PRIMARY KEY (version_num)
 );
+END;
 
 -- Running upgrade  -> 004
 
@@ -37,6 +39,7 @@ CREATE TABLE [Users] (
 );
 
 IF OBJECT_ID(N'[BillingCustomers]', N'U') IS NULL
+BEGIN
 CREATE TABLE [BillingCustomers] (
     [BillingCustomerID] INTEGER NOT NULL IDENTITY,
     [StripeCustomerID] NVARCHAR(255) COLLATE Latin1_General_BIN2 NOT NULL,
@@ -55,12 +58,11 @@ CREATE TABLE [BillingCustomers] (
     CONSTRAINT [UQ_BillingCustomers_StripeCustomerID] UNIQUE ([StripeCustomerID]),
     CONSTRAINT [FK_BillingCustomers_UserID] FOREIGN KEY([UserID]) REFERENCES [Users] ([UserID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingCustomers_UserID' AND object_id = OBJECT_ID(N'[BillingCustomers]', N'U'))
 CREATE INDEX [IX_BillingCustomers_UserID] ON [BillingCustomers] ([UserID]);
+END;
 
 IF OBJECT_ID(N'[Subscriptions]', N'U') IS NULL
+BEGIN
 CREATE TABLE [Subscriptions] (
     [SubscriptionID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NOT NULL,
@@ -88,20 +90,13 @@ CREATE TABLE [Subscriptions] (
     CONSTRAINT [UQ_Subscriptions_StripeSubscriptionID] UNIQUE ([StripeSubscriptionID]),
     CONSTRAINT [FK_Subscriptions_UserID] FOREIGN KEY([UserID]) REFERENCES [Users] ([UserID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Subscriptions_UserID' AND object_id = OBJECT_ID(N'[Subscriptions]', N'U'))
 CREATE INDEX [IX_Subscriptions_UserID] ON [Subscriptions] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Subscriptions_StripeCustomerID' AND object_id = OBJECT_ID(N'[Subscriptions]', N'U'))
 CREATE INDEX [IX_Subscriptions_StripeCustomerID] ON [Subscriptions] ([StripeCustomerID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Subscriptions_StripeCreatedAt' AND object_id = OBJECT_ID(N'[Subscriptions]', N'U'))
 CREATE INDEX [IX_Subscriptions_StripeCreatedAt] ON [Subscriptions] ([StripeCreatedAt]);
+END;
 
 IF OBJECT_ID(N'[PaymentMethods]', N'U') IS NULL
+BEGIN
 CREATE TABLE [PaymentMethods] (
     [PaymentMethodID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NOT NULL,
@@ -123,16 +118,12 @@ CREATE TABLE [PaymentMethods] (
     CONSTRAINT [UQ_PaymentMethods_StripePaymentMethodID] UNIQUE ([StripePaymentMethodID]),
     CONSTRAINT [FK_PaymentMethods_UserID] FOREIGN KEY([UserID]) REFERENCES [Users] ([UserID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_PaymentMethods_UserID' AND object_id = OBJECT_ID(N'[PaymentMethods]', N'U'))
 CREATE INDEX [IX_PaymentMethods_UserID] ON [PaymentMethods] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_PaymentMethods_StripeCustomerID' AND object_id = OBJECT_ID(N'[PaymentMethods]', N'U'))
 CREATE INDEX [IX_PaymentMethods_StripeCustomerID] ON [PaymentMethods] ([StripeCustomerID]);
+END;
 
 IF OBJECT_ID(N'[Invoices]', N'U') IS NULL
+BEGIN
 CREATE TABLE [Invoices] (
     [InvoiceID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NOT NULL,
@@ -165,28 +156,15 @@ CREATE TABLE [Invoices] (
     CONSTRAINT [FK_Invoices_UserID] FOREIGN KEY([UserID]) REFERENCES [Users] ([UserID]),
     CONSTRAINT [FK_Invoices_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Invoices_UserID' AND object_id = OBJECT_ID(N'[Invoices]', N'U'))
 CREATE INDEX [IX_Invoices_UserID] ON [Invoices] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Invoices_StripeCustomerID' AND object_id = OBJECT_ID(N'[Invoices]', N'U'))
 CREATE INDEX [IX_Invoices_StripeCustomerID] ON [Invoices] ([StripeCustomerID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Invoices_StripeSubscriptionID' AND object_id = OBJECT_ID(N'[Invoices]', N'U'))
 CREATE INDEX [IX_Invoices_StripeSubscriptionID] ON [Invoices] ([StripeSubscriptionID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Invoices_SubscriptionID' AND object_id = OBJECT_ID(N'[Invoices]', N'U'))
 CREATE INDEX [IX_Invoices_SubscriptionID] ON [Invoices] ([SubscriptionID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Invoices_StripeCreatedAt' AND object_id = OBJECT_ID(N'[Invoices]', N'U'))
 CREATE INDEX [IX_Invoices_StripeCreatedAt] ON [Invoices] ([StripeCreatedAt]);
+END;
 
 IF OBJECT_ID(N'[InvoicePayments]', N'U') IS NULL
+BEGIN
 CREATE TABLE [InvoicePayments] (
     [InvoicePaymentID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NULL,
@@ -213,24 +191,14 @@ CREATE TABLE [InvoicePayments] (
     CONSTRAINT [FK_InvoicePayments_InvoiceID] FOREIGN KEY([InvoiceID]) REFERENCES [Invoices] ([InvoiceID]),
     CONSTRAINT [FK_InvoicePayments_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_InvoicePayments_UserID' AND object_id = OBJECT_ID(N'[InvoicePayments]', N'U'))
 CREATE INDEX [IX_InvoicePayments_UserID] ON [InvoicePayments] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_InvoicePayments_StripeInvoiceID' AND object_id = OBJECT_ID(N'[InvoicePayments]', N'U'))
 CREATE INDEX [IX_InvoicePayments_StripeInvoiceID] ON [InvoicePayments] ([StripeInvoiceID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_InvoicePayments_StripePaymentIntentID' AND object_id = OBJECT_ID(N'[InvoicePayments]', N'U'))
 CREATE INDEX [IX_InvoicePayments_StripePaymentIntentID] ON [InvoicePayments] ([StripePaymentIntentID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_InvoicePayments_StripeCreatedAt' AND object_id = OBJECT_ID(N'[InvoicePayments]', N'U'))
 CREATE INDEX [IX_InvoicePayments_StripeCreatedAt] ON [InvoicePayments] ([StripeCreatedAt]);
+END;
 
 IF OBJECT_ID(N'[Disputes]', N'U') IS NULL
+BEGIN
 CREATE TABLE [Disputes] (
     [DisputeID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NULL,
@@ -258,28 +226,15 @@ CREATE TABLE [Disputes] (
     CONSTRAINT [FK_Disputes_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID]),
     CONSTRAINT [FK_Disputes_InvoiceID] FOREIGN KEY([InvoiceID]) REFERENCES [Invoices] ([InvoiceID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Disputes_UserID' AND object_id = OBJECT_ID(N'[Disputes]', N'U'))
 CREATE INDEX [IX_Disputes_UserID] ON [Disputes] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Disputes_StripePaymentIntentID' AND object_id = OBJECT_ID(N'[Disputes]', N'U'))
 CREATE INDEX [IX_Disputes_StripePaymentIntentID] ON [Disputes] ([StripePaymentIntentID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Disputes_StripeInvoiceID' AND object_id = OBJECT_ID(N'[Disputes]', N'U'))
 CREATE INDEX [IX_Disputes_StripeInvoiceID] ON [Disputes] ([StripeInvoiceID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Disputes_StripeCustomerID' AND object_id = OBJECT_ID(N'[Disputes]', N'U'))
 CREATE INDEX [IX_Disputes_StripeCustomerID] ON [Disputes] ([StripeCustomerID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Disputes_StripeCreatedAt' AND object_id = OBJECT_ID(N'[Disputes]', N'U'))
 CREATE INDEX [IX_Disputes_StripeCreatedAt] ON [Disputes] ([StripeCreatedAt]);
+END;
 
 IF OBJECT_ID(N'[Refunds]', N'U') IS NULL
+BEGIN
 CREATE TABLE [Refunds] (
     [RefundID] INTEGER NOT NULL IDENTITY,
     [UserID] INTEGER NULL,
@@ -307,28 +262,15 @@ CREATE TABLE [Refunds] (
     CONSTRAINT [FK_Refunds_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID]),
     CONSTRAINT [FK_Refunds_InvoiceID] FOREIGN KEY([InvoiceID]) REFERENCES [Invoices] ([InvoiceID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Refunds_UserID' AND object_id = OBJECT_ID(N'[Refunds]', N'U'))
 CREATE INDEX [IX_Refunds_UserID] ON [Refunds] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Refunds_StripePaymentIntentID' AND object_id = OBJECT_ID(N'[Refunds]', N'U'))
 CREATE INDEX [IX_Refunds_StripePaymentIntentID] ON [Refunds] ([StripePaymentIntentID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Refunds_StripeInvoiceID' AND object_id = OBJECT_ID(N'[Refunds]', N'U'))
 CREATE INDEX [IX_Refunds_StripeInvoiceID] ON [Refunds] ([StripeInvoiceID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Refunds_StripeCustomerID' AND object_id = OBJECT_ID(N'[Refunds]', N'U'))
 CREATE INDEX [IX_Refunds_StripeCustomerID] ON [Refunds] ([StripeCustomerID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_Refunds_StripeCreatedAt' AND object_id = OBJECT_ID(N'[Refunds]', N'U'))
 CREATE INDEX [IX_Refunds_StripeCreatedAt] ON [Refunds] ([StripeCreatedAt]);
+END;
 
 IF OBJECT_ID(N'[BillingEvents]', N'U') IS NULL
+BEGIN
 CREATE TABLE [BillingEvents] (
     [EventID] BIGINT NOT NULL IDENTITY,
     [StripeEventID] NVARCHAR(255) COLLATE Latin1_General_BIN2 NOT NULL,
@@ -357,32 +299,16 @@ CREATE TABLE [BillingEvents] (
     CONSTRAINT [FK_BillingEvents_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID]),
     CONSTRAINT [FK_BillingEvents_InvoiceID] FOREIGN KEY([InvoiceID]) REFERENCES [Invoices] ([InvoiceID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_ObjectID' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_ObjectID] ON [BillingEvents] ([ObjectID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_StripeCustomerID' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_StripeCustomerID] ON [BillingEvents] ([StripeCustomerID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_StripeCreatedAt' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_StripeCreatedAt] ON [BillingEvents] ([StripeCreatedAt]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_Outcome_ProcessedAt' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_Outcome_ProcessedAt] ON [BillingEvents] ([Outcome], [ProcessedAt]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_UserID_ProcessedAt' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_UserID_ProcessedAt] ON [BillingEvents] ([UserID], [ProcessedAt]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingEvents_IdempotencyKey' AND object_id = OBJECT_ID(N'[BillingEvents]', N'U'))
 CREATE INDEX [IX_BillingEvents_IdempotencyKey] ON [BillingEvents] ([IdempotencyKey]) WHERE [IdempotencyKey] IS NOT NULL;
+END;
 
 IF OBJECT_ID(N'[BillingCommands]', N'U') IS NULL
+BEGIN
 CREATE TABLE [BillingCommands] (
     [BillingCommandID] INTEGER NOT NULL IDENTITY,
     [CommandID] NVARCHAR(255) COLLATE Latin1_General_BIN2 NOT NULL,
@@ -412,16 +338,12 @@ CREATE TABLE [BillingCommands] (
     CONSTRAINT [FK_BillingCommands_SubscriptionID] FOREIGN KEY([SubscriptionID]) REFERENCES [Subscriptions] ([SubscriptionID]),
     CONSTRAINT [FK_BillingCommands_InvoiceID] FOREIGN KEY([InvoiceID]) REFERENCES [Invoices] ([InvoiceID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingCommands_UserID' AND object_id = OBJECT_ID(N'[BillingCommands]', N'U'))
 CREATE INDEX [IX_BillingCommands_UserID] ON [BillingCommands] ([UserID]);
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingCommands_Status_DueAt' AND object_id = OBJECT_ID(N'[BillingCommands]', N'U'))
 CREATE INDEX [IX_BillingCommands_Status_DueAt] ON [BillingCommands] ([Status], [DueAt]);
+END;
 
 IF OBJECT_ID(N'[BillingCheckpoints]', N'U') IS NULL
+BEGIN
 CREATE TABLE [BillingCheckpoints] (
     [BillingCheckpointID] INTEGER NOT NULL IDENTITY,
     [Name] NVARCHAR(100) NOT NULL,
@@ -430,8 +352,10 @@ CREATE TABLE [BillingCheckpoints] (
     CONSTRAINT [PK_BillingCheckpoints] PRIMARY KEY ([BillingCheckpointID]),
     CONSTRAINT [UQ_BillingCheckpoints_Name] UNIQUE ([Name])
 );
+END;
 
 IF OBJECT_ID(N'[BillingActions]', N'U') IS NULL
+BEGIN
 CREATE TABLE [BillingActions] (
     [BillingActionID] INTEGER NOT NULL IDENTITY,
     [Subject] NVARCHAR(255) NOT NULL,
@@ -442,10 +366,8 @@ CREATE TABLE [BillingActions] (
     [CreatedAt] DATETIME2(6) NOT NULL DEFAULT sysutcdatetime(),
     CONSTRAINT [PK_BillingActions] PRIMARY KEY ([BillingActionID])
 );
-
-IF NOT EXISTS (SELECT 1 FROM sys.indexes
-    WHERE name = N'IX_BillingActions_Target' AND object_id = OBJECT_ID(N'[BillingActions]', N'U'))
 CREATE INDEX [IX_BillingActions_Target] ON [BillingActions] ([Target]);
+END;
 
 IF NOT EXISTS (SELECT 1 FROM [billing_alembic_version])
 INSERT INTO billing_alembic_version (version_num) VALUES ('004');
