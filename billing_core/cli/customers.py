@@ -56,9 +56,7 @@ def link(
 
 
 def _link(database: "Database", customer: str, user_id: int) -> int | None:
-    from billing_core.adoption import adopt, orphans_of
     from billing_core.cli.audit import note
-    from billing_core.links import Parents
     from billing_core.owners import link_customer
     from billing_core.retry import named_database_errors, retry_blips
 
@@ -67,9 +65,6 @@ def _link(database: "Database", customer: str, user_id: int) -> int | None:
         with named_database_errors(), database.write() as session:
             former = link_customer(session, customer, user_id)
             note(session, "customers.link", customer, user_id=user_id, former_user_id=former)
-            session.flush()
-            # Money that moved is kept without a user, too: it gets its user now.
-            adopt(session, orphans_of(session, Parents(customers={customer})))
             return former
 
     return linked()

@@ -51,8 +51,8 @@ QUICK = Size(
 
 
 def full() -> Size:
-    """Return the size of `make bench`; BENCH_EVENTS and BENCH_HUGE=1 change the two parts that take longest."""
-    huge = (10_000_000,) if os.environ.get("BENCH_HUGE") == "1" else ()
+    """Return the size of `make bench`; BENCH_EVENTS and BENCH_ROWS let the two parts that take longest do with less."""
+    rows = int(os.environ.get("BENCH_ROWS", "10000000"))
     return Size(
         rounds=3,
         accept_seconds=4.0,
@@ -62,7 +62,7 @@ def full() -> Size:
         lag_seconds=30.0,
         backlog=100_000,
         memory_events=int(os.environ.get("BENCH_EVENTS", "1000000")),
-        history=(10_000, 1_000_000, *huge),
+        history=tuple(most for most in (10_000, 1_000_000, 10_000_000) if most <= rows),
         single_events=2_000,
         scale_events=20_000,
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from billing_core.models import User
 from billing_core.owners import link_customer
+from billing_core.retry import named_database_errors, retry_blips
 from tests.chaos.database import ChaosDatabase, Struck
 from tests.chaos.disk import SmallDisk
 from tests.chaos.life import Life, users
@@ -116,10 +117,13 @@ class Stage:
         """Link by hand the customers whom Stripe does not name."""
         for customer in self.life.history.unnamed:
             if customer not in self.linked:
-                user = self.random.choice(USERS)
-                with self.service.database.write() as session:
-                    link_customer(session, customer, user)
-                self.linked[customer] = user
+                self.linked[customer] = self.random.choice(USERS)
+                self._link(customer)
+
+    @retry_blips  # as `billing customers link` does: a worker may store the customer at the same moment
+    def _link(self, customer: str) -> None:
+        with named_database_errors(), self.service.database.write() as session:
+            link_customer(session, customer, self.linked[customer])
 
     def leaked(self) -> list[str]:
         """Return the service's processes that nobody looks after any more."""

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,16 +11,24 @@ from billing_core.stripe_api import StripeApi
 from tests.bench.bulk import fill
 from tests.bench.corpus import events_of, number_of
 from tests.building import fact_from
+from tests.kinds import empty_database
 from tests.stores import count, row
 
 CUSTOMERS = 60
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of each kind that `make bench` fills: it makes both itself, and can make no SQL Server."""
+    with empty_database(request, request.param) as url:
+        migrations.upgrade(url)
+        yield url
+
+
 @pytest.fixture
-def filled(database_url: str) -> Database:
-    migrations.upgrade(database_url)
-    fill(database_url, CUSTOMERS)
-    return Database(create_engine_for(database_url, pool_size=1))
+def filled(url: str) -> Database:
+    fill(url, CUSTOMERS)
+    return Database(create_engine_for(url, pool_size=1))
 
 
 def test_every_customer_has_what_the_first_one_has(filled: Database) -> None:
@@ -40,10 +50,9 @@ def test_month_of_any_customer_is_applied_without_asking_stripe(filled: Database
     filled.dispose()
 
 
-def test_history_is_as_long_as_asked_for_and_numbered_on(database_url: str) -> None:
-    migrations.upgrade(database_url)
-    fill(database_url, 2, history=500)
-    database = Database(create_engine_for(database_url, pool_size=1))
+def test_history_is_as_long_as_asked_for_and_numbered_on(url: str) -> None:
+    fill(url, 2, history=500)
+    database = Database(create_engine_for(url, pool_size=1))
     with database.read() as session:
         rows, users, ids = session.execute(
             sa.select(

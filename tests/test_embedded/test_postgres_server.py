@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from billing_core.database import Database, create_engine_for
 from tests.embedded.postgres_server import PostgresServer
 from tests.embedded.server_process import _GONE, ServerNotStarted, _status
 
@@ -111,4 +112,10 @@ def test_database_is_a_copy_of_its_template(postgres_server: PostgresServer) -> 
 
 
 def test_each_database_url_is_empty_and_takes_rows(database_url: str) -> None:
-    assert ask(database_url, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (3)", "SELECT id FROM t") == 3
+    database = Database(create_engine_for(database_url, pool_size=1))
+    with database.write() as session:
+        for statement in ("CREATE TABLE t (id int)", "INSERT INTO t VALUES (3)"):
+            session.execute(text(statement))
+    with database.read() as session:
+        assert session.scalar(text("SELECT id FROM t")) == 3
+    database.dispose()
