@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 import migrations.repeatable_mssql  # noqa: F401  (Alembic finds it by its dialect)
 from billing_core.database import create_engine_for
-from billing_core.dialects import WRITING, prepare_migration
+from billing_core.dialects import WRITING, migrating, prepare_migration
 from billing_core.models import Model
 from config.loading import load_settings
 from migrations import VERSION_TABLE
@@ -44,7 +44,7 @@ def _run_on(connection: Connection) -> None:
     # SQLite alters a table by copying it, which Alembic calls a batch.
     options = {**_OPTIONS, "render_as_batch": dialect == "sqlite", **comparison_options(dialect)}
     context.configure(connection=connection, **options)
-    with context.begin_transaction():
+    with migrating(connection), context.begin_transaction():
         prepare_migration(connection)
         context.run_migrations()
 

@@ -10,7 +10,7 @@ from billing_core.dialects.column_types import (
     StripeId,
     UtcDateTime,
 )
-from billing_core.dialects.ddl import UtcNow, create_table_unless_exists, only_where, prepare_migration
+from billing_core.dialects.ddl import UtcNow, create_table_unless_exists, migrating, only_where, prepare_migration
 from billing_core.dialects.engines import READING, WRITING, create_engine_for, require_driver
 from billing_core.dialects.error_codes import is_transient, is_unique_violation
 from billing_core.dialects.examination import examine_server
@@ -39,6 +39,7 @@ __all__ = [
     "insert_rows",
     "is_transient",
     "is_unique_violation",
+    "migrating",
     "only_where",
     "prepare_migration",
     "require_driver",

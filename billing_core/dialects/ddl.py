@@ -1,5 +1,7 @@
 """What a migration and a server default need beyond SQLAlchemy's portable DDL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -48,36 +50,68 @@ def create_table_unless_exists(table: sa.Table, dialect: sa.Dialect) -> str:
     return f"IF OBJECT_ID(N'[{table.name}]', N'U') IS NULL{ddl}"
 
 
-# Any constant does, as long as nobody else takes advisory locks under it: "billing" in ASCII.
-_MIGRATION_LOCK = int.from_bytes(b"billing", "big")
-_MIGRATION_PREAMBLES = {
-    # Two releases at once queue up here. After that a DDL statement may run for as long as it needs, but must
-    # not wait long for a table, since everybody else queues up behind it.
-    "postgresql": (
-        "SET LOCAL statement_timeout = 0",
-        "SET LOCAL lock_timeout = '60s'",
-        f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})",
-        "SET LOCAL lock_timeout = '5s'",
-    ),
-    # The only lock that can be taken before there is a table, and without a hint. Nothing but this waiting depends on
-    # it: without, the second release would fail on the first one's tables, and succeed when it is run again. It belongs
-    # to the session, since pyodbc's implicit transaction has not begun yet; closing the connection frees it.
-    "mssql": (
-        "SET NOCOUNT ON; DECLARE @granted INT;"  # noqa: ISC004 (one batch: T-SQL variables live no longer)
-        " EXEC @granted = sp_getapplock @Resource = N'billing_migration', @LockMode = N'Exclusive',"
-        " @LockOwner = N'Session', @LockTimeout = 60000;"
-        " IF @granted < 0 RAISERROR(N'another billing migration is running', 16, 1); SET NOCOUNT OFF;",
-    ),
-    "sqlite": (),  # BEGIN IMMEDIATE is the lock; see engines/sqlite.py
-}
 _A_DAY = 24 * 3600
+
+# s, for which a release waits while another one migrates.
+_LOCK_SECONDS = 60
+
+# Any constant does, as long as nobody else takes advisory locks under it: "billing" in ASCII.
+_LOCK_ON_POSTGRESQL = int.from_bytes(b"billing", "big")
+
+
+@contextmanager
+def migrating(connection: sa.Connection) -> Iterator[None]:
+    """Let a release migrate alone on SQL Server, from before its transaction until after it.
+
+    The lock is the only one there that can be taken before there is a table, and without a hint. Nothing but the
+    waiting depends on it: without, the second release would fail on the first one's tables, and succeed when it is
+    run again.
+
+    Raises:
+        pyodbc.Error: another migration was not done after a minute.
+    """
+    if connection.dialect.name != "mssql":
+        yield
+        return
+    _run_procedure(
+        connection,
+        "SET NOCOUNT ON; DECLARE @granted INT;"
+        " EXEC @granted = sp_getapplock @Resource = N'billing_migration', @LockMode = N'Exclusive',"
+        f" @LockOwner = N'Session', @LockTimeout = {_LOCK_SECONDS * 1000};"
+        " IF @granted < 0 RAISERROR(N'another billing migration is running', 16, 1); SET NOCOUNT OFF;",
+    )
+    try:
+        yield
+    finally:
+        if not connection.invalidated:  # a lost connection lost the lock as well
+            release = "EXEC sp_releaseapplock @Resource = N'billing_migration', @LockOwner = N'Session'"
+            _run_procedure(connection, release)
+
+
+def _run_procedure(connection: sa.Connection, batch: str) -> None:
+    cursor = connection.connection.cursor()
+    cursor.execute(batch)
+    while cursor.nextset():  # an error that follows a procedure is told only here
+        pass
+    cursor.close()
 
 
 def prepare_migration(connection: sa.Connection) -> None:
-    """Wait up to a minute for another migration to end, then keep others out; begins the transaction."""
+    """Let the statements of a transaction that migrates take their time, and keep others out on PostgreSQL.
+
+    On SQLite BEGIN IMMEDIATE is the lock; see engines/sqlite.py.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: another migration was not done after a minute.
+    """
     _be_patient(connection)
-    for statement in _MIGRATION_PREAMBLES[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
+    if connection.dialect.name == "postgresql":
+        # A DDL statement may run for as long as it needs, but must not wait long for a table, since everybody else
+        # queues up behind it.
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_ON_POSTGRESQL})")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
 
 
 def _be_patient(connection: sa.Connection) -> None:

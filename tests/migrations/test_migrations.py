@@ -15,6 +15,7 @@ from sqlglot import exp
 
 import migrations
 from billing_core.database import create_engine_for
+from billing_core.dialects import ddl, migrating, prepare_migration
 from billing_core.models import Model
 from tests.migrations.compared import differences, skip_if_little_is_told
 
@@ -213,6 +214,20 @@ def test_two_releases_at_once_migrate_once(database_url: str) -> None:
     ends = [(release.communicate()[1], release.returncode) for release in releases]
     assert ends == [(b"", 0), (b"", 0)]
     assert migrations.current_and_head(database_url) == ("004", "004")
+
+
+def test_release_that_waits_too_long_for_another_says_so(
+    server_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ddl, "_LOCK_SECONDS", 1)
+    engine = create_engine_for(server_database_url, pool_size=2)
+    with engine.connect() as first, migrating(first):
+        prepare_migration(first)
+        with pytest.raises(Exception, match=r"lock timeout|another billing migration is running"):
+            migrations.upgrade(server_database_url)
+    migrations.upgrade(server_database_url)
+    assert migrations.current_and_head(server_database_url) == ("004", "004")
+    engine.dispose()
 
 
 def test_upgrade_works_from_any_directory(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
