@@ -52,29 +52,26 @@ def cells(line: str) -> list[str]:
 def test_table_shows_every_event_type_and_the_way_of_the_subscription(done: Running) -> None:
     rows = [cells(line) for line in done.output.splitlines() if " evt_" in line]
     assert {row[2] for row in rows} >= set(EIGHT_TYPES)
-    states = dict.fromkeys(row[-1] for row in rows if row[-1].startswith("Subscriptions #1"))
+    states = dict.fromkeys(row[-1].split()[-1] for row in rows if row[-1].startswith("Subscriptions #"))
     # It is active in the second in which it begins: who comes to its first event later than that never sees it so.
-    states.pop("Subscriptions #1 incomplete", None)
-    assert list(states) == [
-        "Subscriptions #1 active",
-        "Subscriptions #1 past_due",
-        "Subscriptions #1 canceled",
-    ]
+    states.pop("incomplete", None)
+    assert list(states) == ["active", "past_due", "canceled"]
 
 
 def test_rows_at_the_end_are_true(done: Running) -> None:
     rows = [cells(line) for line in done.output.partition("The rows now")[2].splitlines()]
-    assert {row[0]: row[1] for row in rows if "#" in row[0]} == {
-        "BillingCustomers #1": "user 1",
-        "Subscriptions #1": "canceled",
-        "Invoices #1": "paid 1000 AUD",
-        "Invoices #2": "paid 1000 AUD",
-        "InvoicePayments #1": "paid 1000 AUD",
-        "InvoicePayments #2": "paid 1000 AUD",
-        "PaymentMethods #1": "visa 4242 detached",
-        "PaymentMethods #2": "mastercard 4444",
-        "Disputes #1": "needs_response 1000 AUD",
-    }
+    # Not by number: a database gives none a second time that a transaction lost by a deadlock or a race once had.
+    assert sorted((row[0].partition(" #")[0], row[1]) for row in rows if "#" in row[0]) == [
+        ("BillingCustomers", "user 1"),
+        ("Disputes", "needs_response 1000 AUD"),
+        ("InvoicePayments", "paid 1000 AUD"),
+        ("InvoicePayments", "paid 1000 AUD"),
+        ("Invoices", "paid 1000 AUD"),
+        ("Invoices", "paid 1000 AUD"),
+        ("PaymentMethods", "mastercard 4444"),
+        ("PaymentMethods", "visa 4242 detached"),
+        ("Subscriptions", "canceled"),
+    ]
 
 
 def test_once_leaves_no_process(done: Running) -> None:
