@@ -11,7 +11,7 @@ import structlog
 from tests.bench import machine, page, plot
 from tests.bench.bench import Bench
 from tests.bench.findings import Findings, last_line
-from tests.bench.parts import accept, apply, backlog, lag, memory, scale, startup, task_events
+from tests.bench.parts import accept, apply, backlog, cost, lag, memory, scale, startup, task_events
 from tests.bench.size import QUICK, full
 from tests.run.environment import export_surroundings
 
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Bench], Findings]] = {
     "startup": startup.measure,
     "scale": scale.measure,
     "memory": memory.measure,
+    "cost": cost.measure,
     "task_events": task_events.measure,
 }
 IN_A_HURRY = ("accept", "apply", "lag")
