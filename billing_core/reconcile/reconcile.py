@@ -60,14 +60,14 @@ class Reconcile:
         """
         walk = self._walk(ORDER[run.kinds[run.stage]])
         step = walk.step(run.place)
-        looks = self._comparer.compare(step.seen)
-        written = self._repairer.insert(step.seen) if run.fill and any(map(is_missing, looks)) else 0
-        if written:
-            looks = self._comparer.compare(step.seen)
+        looks, written = self._comparer.compare(step.seen), 0
+        if run.fill and any(map(is_missing, looks)):
+            written = self._repairer.insert(step.seen)
+            looks = self._comparer.compare(step.seen)  # also where a webhook wrote the row first
         findings, moving = self._second_look([*looks, *(self._comparer.look_at(*one) for one in step.unseen)])
         if run.repair:
             findings = [self._repairer.repair(ORDER[one.kind], one) for one in findings]
-        if written or any(one.repaired for one in findings):
+        if moving or any(one.repaired for one in findings):
             looks = self._comparer.compare(step.seen)
         self._note(run, NAME_OF[walk.kind], looks, findings)
         tally = run.tally(NAME_OF[walk.kind])

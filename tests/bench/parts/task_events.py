@@ -29,22 +29,23 @@ def measure(bench: Bench) -> Findings:
     taken: Taken = {False: [], True: []}
     for turn in range(bench.size.rounds):
         for on in (False, True) if turn % 2 else (True, False):
-            with bench.measuring():
-                taken[on].append(_turn(bench.size.single_events, bench.size.scale_events, on=on))
+            taken[on].append(_turn(bench, on=on))
             alone, together = taken[on][-1]
             bench.say(f"task events {'on' if on else 'off'}: {alone:.0f} µs an event alone, {together:.0f} in batches")
     header = ("worker's time on the processor for an event, µs", "one a message", "a hundred a message")
     return Findings(text=[Table(header, _rows(taken)).markdown()])
 
 
-def _turn(alone: int, together: int, *, on: bool) -> tuple[float, float]:
+def _turn(bench: Bench, *, on: bool) -> tuple[float, float]:
+    alone, together = bench.size.single_events, bench.size.scale_events
     customers = customers_for(WARM_UP + alone + together)
     settings = {"BILLING_TASK_EVENTS": str(on).lower()}
     with Stage() as stage, ours(stage, stage.billing_database(customers), settings=settings) as system:
         events = events_of(range(1, customers + 1))
         _time(system, list(islice(events, WARM_UP)))
-        singly = _time(system, list(islice(events, alone)), lambda: _part(stage))
-        return singly, _time(system, list(islice(events, together)))
+        with bench.measuring():  # not the ends of processes, whose time would be taken for others'
+            singly = _time(system, list(islice(events, alone)), lambda: _part(stage))
+            return singly, _time(system, list(islice(events, together)))
 
 
 def _time(system: System, events: Sequence[Posted], prepare: Callable[[], None] = lambda: None) -> float:

@@ -1,6 +1,6 @@
 """Rows broken through SQL in every way that the tables allow: reported exactly, left alone, and repaired on demand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,9 @@ from billing_core.models import BillingCustomer, Dispute, Invoice, PaymentMethod
 from billing_core.ordering import Changes
 from billing_core.reconcile.findings import NAME_OF, WITHHELD, What
 from billing_core.reconcile.reconcile import Reconcile, new_run
+from billing_core.reconcile.repair import Repairer
 from billing_core.reconcile.run import Run
+from billing_core.reconcile.seen import Seen
 from tests.billing_core.test_reconcile.account import Account
 from tests.billing_core.test_reconcile.breaking import Break, breaks, targets
 from tests.stores import row
@@ -125,6 +127,21 @@ def test_difference_whose_event_comes_meanwhile_is_none(broken: Account) -> None
         reconcile.step(run)
     assert found(run) == []
     assert run.tally("invoice").moving == 1
+
+
+def test_backfill_counts_a_row_that_a_webhook_wrote_first(broken: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = broken.snapshot()
+    with broken.database.write() as session:
+        session.execute(sa.delete(Refund))
+    insert = Repairer.insert
+
+    def insert_late(repairer: Repairer, seen: Sequence[Seen]) -> int:
+        broken.restore(truth)
+        return insert(repairer, seen)
+
+    monkeypatch.setattr(Repairer, "insert", insert_late)
+    run = broken.run(["refund"], repair=True, fill=True)
+    assert (found(run), run.tally("refund").written, run.complete) == ([], 0, True)
 
 
 def test_object_that_moves_at_stripe_between_two_looks_is_no_drift(broken: Account) -> None:
