@@ -53,7 +53,7 @@ class Usage(NamedTuple):
     def now(cls) -> Self:
         """Look."""
         own = psutil.Process()
-        ours = sum(_used(process) for process in (own, *own.children(recursive=True)))
+        ours = sum(spent(process) for process in (own, *own.children(recursive=True)))
         times = psutil.cpu_times()
         return cls(ours, times.user + times.nice + times.system, time.monotonic())
 
@@ -91,7 +91,8 @@ def wait_until_quiet(patience: float, say: Callable[[str], None]) -> Quietness:
     return seen
 
 
-def _used(process: psutil.Process) -> float:
+def spent(process: psutil.Process) -> float:
+    """Return the processor time that a process has used so far, in seconds; none of one that has ended."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
 
-import psutil
 import sqlalchemy as sa
 
 from tests.bench.bench import Bench
 from tests.bench.corpus import customers_for, events_of
 from tests.bench.findings import Findings, Table
 from tests.bench.generator import Generator
+from tests.bench.machine import spent
 from tests.bench.memory_of import MIB, used
 from tests.bench.requests import requests
 from tests.bench.stage import Stage
@@ -58,12 +58,7 @@ def _rows(moments: Sequence[Mapping[str, float]], count: int) -> list[tuple[str,
 
 def _spent(servers: Mapping[str, ServerProcess]) -> dict[str, float]:
     """Return the processors' time that each had until now, in seconds."""
-    return {name: sum(map(_time, server.tree())) for name, server in servers.items()}
-
-
-def _time(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    return {name: sum(map(spent, server.tree())) for name, server in servers.items()}
 
 
 def _on_disk(url: str) -> int:

@@ -15,6 +15,7 @@ from tests.bench.bench import Bench
 from tests.bench.corpus import Posted, customers_for, events_of
 from tests.bench.findings import Findings, Table
 from tests.bench.generator import Generator
+from tests.bench.machine import spent
 from tests.bench.requests import requests
 from tests.bench.stage import PREFIX, Stage
 from tests.bench.systems import System, ours
@@ -54,10 +55,11 @@ def _time(system: System, events: Sequence[Posted], prepare: Callable[[], None] 
     worker.pause()
     Generator(system.web.port).flood(requests(events))
     prepare()
-    before = _spent(worker.pid)
+    process = psutil.Process(worker.pid)
+    before = spent(process)
     worker.resume()
     system.drain()
-    return (_spent(worker.pid) - before) / len(events) * 1e6
+    return (spent(process) - before) / len(events) * 1e6
 
 
 def _part(stage: Stage) -> None:
@@ -70,11 +72,6 @@ def _part(stage: Stage) -> None:
             message = template.message(family).replace(BODY_IDS, one).replace(SHOWN_IDS, one)
             pipeline.lpush(keys.queue(family), message)
         pipeline.execute()
-
-
-def _spent(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
 
 
 def _rows(taken: Taken) -> list[tuple[str, ...]]:
