@@ -65,14 +65,18 @@ def test_event_that_waits_too_long_is_told_with_its_family(watched: Watched) -> 
     accepted(watched, "evt_1", "evt_2", seconds_ago=50)
     assert watched.wrong() == []
     accepted(watched, "evt_3", seconds_ago=90)
-    assert watched.wrong() == [("inbox", Level.FAIL, "stripe.invoice: 3 events wait, the oldest for 90 s")]
+    ((check, level, found),) = watched.wrong()
+    assert (check, level) == ("inbox", Level.FAIL)
+    assert found.startswith("stripe.invoice: 3 events wait, the oldest for 9")
 
 
 def test_event_that_is_tried_again_and_again_does_not_grow_younger(watched: Watched) -> None:
     watched.live()
     accepted(watched, "evt_1", seconds_ago=90)
     watched.inbox.postpone(Family.INVOICE, ["evt_1"])
-    assert watched.wrong() == [("inbox", Level.FAIL, "stripe.invoice: 1 events wait, the oldest for 90 s")]
+    ((check, level, found),) = watched.wrong()
+    assert (check, level) == ("inbox", Level.FAIL)
+    assert found.startswith("stripe.invoice: 1 events wait, the oldest for 9")
 
 
 def test_age_of_an_event_is_limited_by_the_setting(watched: Watched) -> None:
