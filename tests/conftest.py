@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import coverage
 import pytest
 import redis
 import structlog
@@ -54,11 +55,21 @@ def pytest_report_header() -> str:
         raise pytest.UsageError(str(reason)) from reason
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let nothing measure a process of pytest-xdist but what pytest-cov begins after this.
+
+    What began with the process, as in every subprocess, would go on wherever a test is marked `no_cover`.
+    """
+    while hasattr(session.config, "workerinput") and (begun := coverage.Coverage.current()):
+        begun.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
     _measure_coverage_once(items)
     for item in items if SQL_SERVER else ():
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "mssql" in item.callspec.params.values():
+        if isinstance(item, pytest.Function) and _is_for_sql_server(item):
             _allow_sql_server(item)
 
 
@@ -68,6 +79,10 @@ def _measure_coverage_once(items: list[pytest.Item]) -> None:
     for item in items:
         if any(kind in item.nodeid and item.nodeid.replace(kind, "sqlite") in names for kind in ("postgres", "mssql")):
             item.add_marker(pytest.mark.no_cover)
+
+
+def _is_for_sql_server(item: pytest.Function) -> bool:
+    return "sql_server" in item.fixturenames or (hasattr(item, "callspec") and "mssql" in item.callspec.params.values())
 
 
 def _allow_sql_server(item: pytest.Item) -> None:
