@@ -114,7 +114,7 @@ schema-sql: install  ## render the migrations as T-SQL scripts for a DBA, into m
 	$(BIN)/python -m migrations.schema_sql
 
 .PHONY: bench
-bench: install  ## measure everything, an hour, into docs/performance.md; ARGS="accept apply" selects parts
+bench: install  ## measure everything, half an hour, into docs/performance.md; ARGS="accept apply" selects parts
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: bench-quick
