@@ -42,6 +42,11 @@ class Commits:
         with self._engine.connect() as connection:
             return float(connection.execute(sa.text(query)).scalar_one() or 0)
 
+    def size(self) -> int:
+        """Return how many bytes the whole database takes, its log left out."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
+
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()

@@ -5,7 +5,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -53,7 +53,7 @@ class Usage(NamedTuple):
     def now(cls) -> Self:
         """Look."""
         own = psutil.Process()
-        ours = sum(spent(process) for process in (own, *own.children(recursive=True)))
+        ours = spent([own, *own.children(recursive=True)])
         times = psutil.cpu_times()
         return cls(ours, times.user + times.nice + times.system, time.monotonic())
 
@@ -91,8 +91,12 @@ def wait_until_quiet(patience: float, say: Callable[[str], None]) -> Quietness:
     return seen
 
 
-def spent(process: psutil.Process) -> float:
-    """Return the processor time that a process has used so far, in seconds; none of one that has ended."""
+def spent(processes: Iterable[psutil.Process]) -> float:
+    """Return the processor time that processes have used so far, in seconds; none of one that has ended."""
+    return sum(map(_used, processes))
+
+
+def _used(process: psutil.Process) -> float:
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:

@@ -93,20 +93,30 @@ def post_and_apply(system: System, events: Sequence[Posted], per_s: float | None
     return _checked(Applied(events, answers, system.commits.moments()))
 
 
+def pile_up(system: System, events: Sequence[Posted]) -> None:
+    """Let the workers stand still, and post the events."""
+    system.commits.begin()
+    for one in system.workers:
+        one.pause()
+    Generator(system.web.port).flood(requests(events))
+
+
+def work_off(system: System) -> None:
+    """Let the workers go on, and return when everything accepted is applied."""
+    for one in system.workers:
+        one.resume()
+    system.drain()
+
+
 def drained_per_s(system: System, events: Sequence[Posted]) -> float:
     """Post the events while the workers stand still, and return how many they apply in a second when they go on.
 
     Raises:
         Lost: not all of them came to be on record.
     """
-    system.commits.begin()
-    for one in system.workers:
-        one.pause()
-    Generator(system.web.port).flood(requests(events))
+    pile_up(system, events)
     began = time.monotonic()
-    for one in system.workers:
-        one.resume()
-    system.drain()
+    work_off(system)
     seconds = time.monotonic() - began
     if (recorded := system.commits.count()) != len(events):
         raise Lost(f"{recorded} of {len(events)} posted events are on record")

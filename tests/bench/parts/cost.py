@@ -3,17 +3,13 @@
 from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
 
-import sqlalchemy as sa
-
 from tests.bench.bench import Bench
 from tests.bench.corpus import customers_for, events_of
 from tests.bench.findings import Findings, Table
-from tests.bench.generator import Generator
 from tests.bench.machine import spent
 from tests.bench.memory_of import MIB, used
-from tests.bench.requests import requests
 from tests.bench.stage import Stage
-from tests.bench.systems import ours, post_and_apply
+from tests.bench.systems import ours, pile_up, post_and_apply, work_off
 from tests.embedded.server_process import ServerProcess
 
 WARM_UP = 1_000
@@ -24,24 +20,20 @@ def measure(bench: Bench) -> Findings:
     """Accept events while the worker stands still, then let it apply them, and look what each has spent."""
     count = bench.size.scale_events
     customers = customers_for(WARM_UP + count)
-    with Stage() as stage:
-        url = stage.billing_database(customers)
-        with ours(stage, url) as system:
-            (worker,) = system.workers
-            servers = {"web": system.web, "worker": worker, "Redis": stage.redis_server, "PostgreSQL": stage.postgres}
-            events = events_of(range(1, customers + 1))
-            post_and_apply(system, list(islice(events, WARM_UP)))
-            signed = requests(list(islice(events, count)))
-            room, disk = used(stage.redis), _on_disk(url)
-            with bench.measuring():
-                began = _spent(servers)
-                worker.pause()
-                Generator(system.web.port).flood(signed)
-                accepted, waiting = _spent(servers), used(stage.redis)
-                worker.resume()
-                system.drain()
-                applied = _spent(servers)
-            kept, grown = used(stage.redis), _on_disk(url)
+    with Stage() as stage, ours(stage, stage.billing_database(customers)) as system:
+        (worker,) = system.workers
+        servers = {"web": system.web, "worker": worker, "Redis": stage.redis_server, "PostgreSQL": stage.postgres}
+        events = events_of(range(1, customers + 1))
+        post_and_apply(system, list(islice(events, WARM_UP)))
+        backlog = list(islice(events, count))
+        room, disk = used(stage.redis), system.commits.size()
+        with bench.measuring():
+            began = _spent(servers)
+            pile_up(system, backlog)
+            accepted, waiting = _spent(servers), used(stage.redis)
+            work_off(system)
+            applied = _spent(servers)
+        kept, grown = used(stage.redis), system.commits.size()
     found = Findings(text=[Table(HEADER, _rows((began, accepted, applied), count)).markdown()])
     found.text.append(
         f"An event takes {(waiting - room) * MIB / count:,.0f} bytes in Redis while it waits and "
@@ -58,12 +50,4 @@ def _rows(moments: Sequence[Mapping[str, float]], count: int) -> list[tuple[str,
 
 def _spent(servers: Mapping[str, ServerProcess]) -> dict[str, float]:
     """Return the processors' time that each had until now, in seconds."""
-    return {name: sum(map(spent, server.tree())) for name, server in servers.items()}
-
-
-def _on_disk(url: str) -> int:
-    """Return the database's size in bytes, its log left out."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        size: int = connection.scalars(sa.text("SELECT pg_database_size(current_database())")).one()
-    return size
+    return {name: spent(server.tree()) for name, server in servers.items()}

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from statistics import median
 
-import psutil
-
 from billing_core.envelope import BODY_IDS, SHOWN_IDS, MessageTemplate
 from billing_core.inbox import Keys
 from config.celery import create_celery
@@ -14,11 +12,9 @@ from config.settings import Settings
 from tests.bench.bench import Bench
 from tests.bench.corpus import Posted, customers_for, events_of
 from tests.bench.findings import Findings, Table
-from tests.bench.generator import Generator
 from tests.bench.machine import spent
-from tests.bench.requests import requests
 from tests.bench.stage import PREFIX, Stage
-from tests.bench.systems import System, ours
+from tests.bench.systems import System, ours, pile_up, work_off
 
 WARM_UP = 1_000
 
@@ -52,14 +48,11 @@ def _turn(bench: Bench, *, on: bool) -> tuple[float, float]:
 def _time(system: System, events: Sequence[Posted], prepare: Callable[[], None] = lambda: None) -> float:
     """Let the events wait before the worker drains them; return µs of the worker's for each."""
     (worker,) = system.workers
-    worker.pause()
-    Generator(system.web.port).flood(requests(events))
+    pile_up(system, events)
     prepare()
-    process = psutil.Process(worker.pid)
-    before = spent(process)
-    worker.resume()
-    system.drain()
-    return (spent(process) - before) / len(events) * 1e6
+    before = spent(worker.tree())
+    work_off(system)
+    return (spent(worker.tree()) - before) / len(events) * 1e6
 
 
 def _part(stage: Stage) -> None:

@@ -1,5 +1,6 @@
 """Each failure that nobody owns is seen, named, and said what to do about; and nothing else is."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,23 +61,26 @@ def accepted(watched: Watched, *event_ids: str, seconds_ago: float) -> None:
         watched.redis.zadd(watched.keys.inbox(Family.INVOICE), {event_id: at})
 
 
+def assert_oldest_waits_90_seconds(watched: Watched, events: int) -> None:
+    """Nothing else is told. On a slow machine some seconds pass until somebody looks."""
+    ((check, level, found),) = watched.wrong()
+    assert (check, level) == ("inbox", Level.FAIL)
+    assert re.fullmatch(rf"stripe\.invoice: {events} events wait, the oldest for 9\d s", found), found
+
+
 def test_event_that_waits_too_long_is_told_with_its_family(watched: Watched) -> None:
     watched.live()
     accepted(watched, "evt_1", "evt_2", seconds_ago=50)
     assert watched.wrong() == []
     accepted(watched, "evt_3", seconds_ago=90)
-    ((check, level, found),) = watched.wrong()
-    assert (check, level) == ("inbox", Level.FAIL)
-    assert found.startswith("stripe.invoice: 3 events wait, the oldest for 9")
+    assert_oldest_waits_90_seconds(watched, events=3)
 
 
 def test_event_that_is_tried_again_and_again_does_not_grow_younger(watched: Watched) -> None:
     watched.live()
     accepted(watched, "evt_1", seconds_ago=90)
     watched.inbox.postpone(Family.INVOICE, ["evt_1"])
-    ((check, level, found),) = watched.wrong()
-    assert (check, level) == ("inbox", Level.FAIL)
-    assert found.startswith("stripe.invoice: 1 events wait, the oldest for 9")
+    assert_oldest_waits_90_seconds(watched, events=1)
 
 
 def test_age_of_an_event_is_limited_by_the_setting(watched: Watched) -> None:
